@@ -1,0 +1,72 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swift: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+// Every target that imports CLinux sees Glibc as CLinux's header does; otherwise the two are different modules to the compiler.
+let gnu: [CSetting] = [.define("_GNU_SOURCE")]
+
+let package = Package(
+  name: "sniproxy",
+  products: [
+    .executable(name: "sniproxy", targets: ["sniproxy"]),
+    .executable(name: "sniproxy-hostname", targets: ["sniproxy-hostname"]),
+  ],
+  traits: [
+    .default(enabledTraits: ["Systemd"]),
+    .trait(
+      name: "Systemd",
+      description: "Sockets from the service manager and notifications to it, with libsystemd"),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+  ],
+  targets: [
+    .target(name: "Wire", swiftSettings: swift),
+    .target(name: "CLinux", publicHeadersPath: "include", cSettings: gnu),
+    .target(name: "Kernel", dependencies: ["CLinux", "Wire"], cSettings: gnu, swiftSettings: swift),
+    .target(
+      name: "Relay",
+      dependencies: [
+        "Wire", "Kernel",
+        .product(name: "BasicContainers", package: "swift-collections"),
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
+      cSettings: gnu, swiftSettings: swift),
+    .systemLibrary(
+      name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+    .systemLibrary(name: "CICU", pkgConfig: "icu-uc", providers: [.apt(["libicu-dev"])]),
+    .executableTarget(
+      name: "sniproxy",
+      dependencies: [
+        "Relay", "Wire", "Kernel",
+        .target(name: "CSystemd", condition: .when(traits: ["Systemd"])),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      cSettings: gnu, swiftSettings: swift),
+    .executableTarget(
+      name: "sniproxy-hostname",
+      dependencies: [
+        "Wire", "CICU",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
+      swiftSettings: swift),
+    .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: swift),
+    .testTarget(
+      name: "KernelTests", dependencies: ["Kernel", "Wire"], cSettings: gnu, swiftSettings: swift),
+    .testTarget(
+      name: "RelayTests", dependencies: ["Relay", "Kernel", "Wire"], cSettings: gnu,
+      swiftSettings: swift),
+    .testTarget(name: "EndToEndTests", swiftSettings: swift),
+  ]
+)

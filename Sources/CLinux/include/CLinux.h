@@ -1,0 +1,60 @@
+// What Glibc's Swift module does not show of Linux and glibc.
+#pragma once
+
+#ifndef _GNU_SOURCE
+#error "every target that imports CLinux defines _GNU_SOURCE"
+#endif
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <unistd.h>
+
+// Macros that Swift cannot import.
+static const int linux_SO_PEEK_OFF = SO_PEEK_OFF;
+static const int linux_SOCK_STREAM = SOCK_STREAM;
+static const int linux_MSG_PEEK = MSG_PEEK;
+static const int linux_MSG_NOSIGNAL = MSG_NOSIGNAL;
+static const unsigned linux_EPOLLET = EPOLLET;
+static const unsigned linux_EPOLLEXCLUSIVE = EPOLLEXCLUSIVE;
+
+// Variadic functions, which Swift cannot call.
+static inline int linux_openat(int directory, const char *path, int flags) {
+  return openat(directory, path, flags | O_CLOEXEC);
+}
+static inline int linux_fcntl(int fd, int command, int argument) { return fcntl(fd, command, argument); }
+static inline int linux_outq(int fd, int *bytes) { return ioctl(fd, SIOCOUTQ, bytes); }
+
+// Functions whose address arguments are transparent unions, which Swift cannot pass.
+static inline int linux_bind(int fd, const struct sockaddr_storage *address, socklen_t length) {
+  return bind(fd, (const struct sockaddr *)address, length);
+}
+static inline int linux_connect(int fd, const struct sockaddr_storage *address, socklen_t length) {
+  return connect(fd, (const struct sockaddr *)address, length);
+}
+static inline int linux_accept(int fd, struct sockaddr_storage *address, socklen_t *length) {
+  return accept4(fd, (struct sockaddr *)address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+static inline int linux_getsockname(int fd, struct sockaddr_storage *address, socklen_t *length) {
+  return getsockname(fd, (struct sockaddr *)address, length);
+}
+static inline int linux_stream_socket(int family) {
+  return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+static inline void linux_syslog(int priority, const char *message) { syslog(priority, "%s", message); }

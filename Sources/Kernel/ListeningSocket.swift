@@ -1,0 +1,147 @@
+import CLinux
+import Glibc
+package import Wire
+
+/// A listening stream socket that workers share. It is closed when the last of them has let go of it.
+package final class ListeningSocket: Sendable {
+  private let descriptor: Descriptor
+  /// For people: `127.0.0.1:8443`, `unix:/run/sniproxy.sock`.
+  package let name: String
+  package let isInternet: Bool
+  /// Of a Unix listener's own file.
+  private let file: (path: String, identity: FileIdentity)?
+
+  package var number: Int32 { descriptor.number }
+
+  /// Takes over a descriptor that listens already.
+  package init(adopting number: Int32) throws(Errno) {
+    descriptor = Descriptor(owning: number)
+    let endpoint = SocketAddress(localOf: number)?.endpoint ?? .local
+    isInternet = endpoint != .local
+    name = isInternet ? "\(endpoint)" : Self.unixName(number)
+    file = nil
+    try prepare()
+  }
+
+  /// Binds and listens. The corresponding C functions are `socket`, `bind` and `listen`.
+  package init(_ address: ListenAddress) throws(Errno) {
+    switch address {
+    case .internet(let address, let port, let scope):
+      var isV6 = false
+      if case .v6 = address { isV6 = true }
+      descriptor = try Self.bound(SocketAddress(address, port: port, scope: scope), onlyV6: isV6 ? true : nil)
+      file = nil
+    case .anyAddress(let port):
+      descriptor = try Self.boundToAnyAddress(port)
+      file = nil
+    case .unix(let path):
+      guard let address = SocketAddress(path: Array(path.utf8)) else { throw .nameTooLong }
+      descriptor = try Self.boundReplacingStale(address, path)
+      file = FileIdentity(path: path).map { (path, $0) }
+    }
+    let endpoint = SocketAddress(localOf: descriptor.number)?.endpoint ?? .local
+    isInternet = endpoint != .local
+    name = if case .unix(let path) = address { "unix:\(path)" } else { "\(endpoint)" }
+    try call { listen(descriptor.number, SOMAXCONN) }
+    try prepare()
+  }
+
+  /// True for a stream socket on which `listen` was called (`SO_ACCEPTCONN`, socket(7)).
+  package static func isListening(_ number: Int32) -> Bool {
+    intOption(number, SOL_SOCKET, SO_ACCEPTCONN) == 1
+      && intOption(number, SOL_SOCKET, SO_TYPE) == linux_SOCK_STREAM
+  }
+
+  /// A client, or nil when none is waiting. The corresponding C function is `accept4`.
+  package func accept() throws(Errno) -> Accepted? {
+    var client: Int32 = -1
+    do throws(Errno) {
+      let address = unsafe try SocketAddress { address, length throws(Errno) in
+        client = try call { unsafe linux_accept(number, address, length) }
+      }
+      return Accepted(socket: Socket(owning: client), endpoint: address.endpoint)
+    } catch .wouldBlock {
+      return nil
+    }
+  }
+
+  /// A client's connection and where it comes from.
+  package struct Accepted: ~Copyable {
+    package let socket: Socket
+    package let endpoint: Endpoint
+  }
+
+  /// Removes a Unix listener's file if it is still the one that `bind` made.
+  package func removeFile() {
+    guard let file, FileIdentity(path: file.path) == file.identity else { return }
+    unsafe unlink(file.path)
+  }
+
+  private func prepare() throws(Errno) {
+    // The flag belongs to the open socket, not to this descriptor of it: it stays set for others, also afterwards, since
+    // a new copy may be accepting by then.
+    try setNonBlocking(number)
+    guard isInternet else { return }
+    // Accepted sockets inherit these (tcp(7)), so no connection pays for them.
+    try setOption(number, SOL_SOCKET, SO_KEEPALIVE, Int32(1))
+    try setOption(number, Int32(IPPROTO_TCP), TCP_KEEPIDLE, Int32(60))
+    try setOption(number, Int32(IPPROTO_TCP), TCP_KEEPINTVL, Int32(15))
+    try setOption(number, Int32(IPPROTO_TCP), TCP_KEEPCNT, Int32(8))
+    try setOption(number, Int32(IPPROTO_TCP), TCP_NODELAY, Int32(1))
+  }
+
+  private static func bound(_ address: SocketAddress, onlyV6: Bool? = nil) throws(Errno) -> Descriptor {
+    let descriptor = Descriptor(owning: try call { linux_stream_socket(address.family) })
+    if address.family != AF_UNIX { try setOption(descriptor.number, SOL_SOCKET, SO_REUSEADDR, Int32(1)) }
+    if let onlyV6 {
+      try setOption(descriptor.number, Int32(IPPROTO_IPV6), IPV6_V6ONLY, Int32(onlyV6 ? 1 : 0))
+    }
+    let number = descriptor.number
+    try call { unsafe address.withPointer { address, length in unsafe linux_bind(number, address, length) } }
+    return descriptor
+  }
+
+  private static func boundToAnyAddress(_ port: UInt16) throws(Errno) -> Descriptor {
+    do throws(Errno) {
+      return try bound(SocketAddress(.v6(InlineArray(repeating: 0)), port: port), onlyV6: false)
+    } catch .addressFamilyNotSupported, .addressNotAvailable {
+      return try bound(SocketAddress(.v4(InlineArray(repeating: 0)), port: port))
+    }
+  }
+
+  /// A socket file that nobody listens on is left over from a process that died.
+  private static func boundReplacingStale(_ address: SocketAddress, _ path: String) throws(Errno) -> Descriptor {
+    do throws(Errno) {
+      return try bound(address)
+    } catch .addressInUse {
+      let probe = try Socket.unix()
+      do throws(Errno) {
+        try probe.connect(to: address)
+      } catch .connectionRefused {
+        guard isSocketFile(path) else { throw .addressInUse }
+        unsafe unlink(path)
+        return try bound(address)
+      } catch {
+        throw .addressInUse
+      }
+      throw .addressInUse
+    }
+  }
+
+  private static func isSocketFile(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+  }
+
+  private static func unixName(_ number: Int32) -> String {
+    let path = SocketAddress(localOf: number)?.path ?? []
+    return path.isEmpty ? "unix:(unnamed)" : "unix:\(String(decoding: path, as: UTF8.self))"
+  }
+}
+
+/// The corresponding C function is `fcntl` with `F_SETFL`.
+private func setNonBlocking(_ number: Int32) throws(Errno) {
+  let flags = try call { linux_fcntl(number, F_GETFL, 0) }
+  guard flags & O_NONBLOCK == 0 else { return }
+  try call { linux_fcntl(number, F_SETFL, flags | O_NONBLOCK) }
+}

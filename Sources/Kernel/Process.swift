@@ -1,0 +1,108 @@
+import CLinux
+import Glibc
+
+/// Nanoseconds of the clock that never jumps (`CLOCK_MONOTONIC`, clock_gettime(2)).
+package func monotonicNow() -> Int64 {
+  var time = timespec()
+  unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+  return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}
+
+/// Starts a thread that nobody joins. The corresponding C function is `pthread_create`.
+///
+/// - Parameter name: for ps(1) and debuggers, at most 15 bytes.
+package func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
+  final class Start {
+    let name: String
+    let body: @Sendable () -> Void
+    init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+      self.name = name
+      self.body = body
+    }
+  }
+  var attributes = pthread_attr_t()
+  unsafe pthread_attr_init(&attributes)
+  defer { unsafe pthread_attr_destroy(&attributes) }
+  unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+  let start = unsafe Unmanaged.passRetained(Start(name, body))
+  var thread = pthread_t()
+  let status = unsafe pthread_create(
+    &thread, &attributes,
+    { argument in
+      let start = unsafe Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
+      unsafe pthread_setname_np(pthread_self(), start.name)
+      start.body()
+      return nil
+    }, start.toOpaque())
+  guard status == 0 else {
+    unsafe start.release()
+    throw Errno(status)
+  }
+}
+
+/// Processors that this process may run on. The corresponding C function is `sched_getaffinity`.
+package func availableProcessors() -> Int {
+  var set = cpu_set_t()
+  guard unsafe sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 else { return 1 }
+  let count = unsafe withUnsafeBytes(of: set) { unsafe $0.reduce(0) { $0 + $1.nonzeroBitCount } }
+  return max(1, count)
+}
+
+/// Raises the soft limit of open descriptors to the hard one, and gives it. The corresponding C functions are `getrlimit`
+/// and `setrlimit` with `RLIMIT_NOFILE`.
+package func raiseDescriptorLimit() throws(Errno) -> Int {
+  var limit = rlimit()
+  try call { unsafe getrlimit(RLIMIT_NOFILE, &limit) }
+  if limit.rlim_cur < limit.rlim_max {
+    limit.rlim_cur = limit.rlim_max
+    try call { unsafe setrlimit(RLIMIT_NOFILE, &limit) }
+  }
+  return Int(clamping: limit.rlim_cur)
+}
+
+/// A user to become.
+package struct User: Equatable, Sendable {
+  let userID: uid_t
+  let groupID: gid_t
+  /// For the supplementary groups; nil if only numbers are known.
+  let name: String?
+
+  /// A name, `UID` or `UID:GID`; nil if there is no such user. The corresponding C functions are `getpwnam` and
+  /// `getpwuid`.
+  package init?(_ text: String) {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    if let userID = uid_t(parts[0]) {
+      self.userID = userID
+      if parts.count == 2 {
+        guard let groupID = gid_t(parts[1]) else { return nil }
+        self.groupID = groupID
+        name = nil
+      } else if let entry = unsafe getpwuid(userID) {
+        groupID = unsafe entry.pointee.pw_gid
+        name = unsafe String(cString: entry.pointee.pw_name)
+      } else {
+        groupID = gid_t(userID)
+        name = nil
+      }
+    } else {
+      guard parts.count == 1, let entry = unsafe getpwnam(text) else { return nil }
+      userID = unsafe entry.pointee.pw_uid
+      groupID = unsafe entry.pointee.pw_gid
+      name = text
+    }
+  }
+
+  package static var isRoot: Bool { geteuid() == 0 }
+
+  /// Becomes this user for good. The corresponding C functions are `initgroups` or `setgroups`, `setgid` and `setuid`.
+  package func become() throws(Errno) {
+    if let name {
+      try call { unsafe initgroups(name, groupID) }
+    } else {
+      var group = groupID
+      try call { unsafe setgroups(1, &group) }
+    }
+    try call { setgid(groupID) }
+    try call { setuid(userID) }
+  }
+}

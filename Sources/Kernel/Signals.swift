@@ -1,0 +1,30 @@
+import CLinux
+import Glibc
+
+/// Signals as something to read. The corresponding C functions are `pthread_sigmask` and `signalfd`.
+package struct Signals: ~Copyable {
+  private let descriptor: Descriptor
+
+  package var number: Int32 { descriptor.number }
+
+  /// Blocks the signals in the calling thread and all that it starts, and ignores `SIGPIPE`.
+  ///
+  /// A blocked signal is reported here even where it came to us ignored, as from nohup(1).
+  package init(_ numbers: [Int32]) throws(Errno) {
+    var set = sigset_t()
+    unsafe sigemptyset(&set)
+    for number in numbers { unsafe sigaddset(&set, number) }
+    let status = unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
+    guard status == 0 else { throw Errno(status) }
+    _ = signal(SIGPIPE, SIG_IGN)
+    descriptor = Descriptor(owning: try call { unsafe signalfd(-1, &set, Int32(SFD_NONBLOCK | SFD_CLOEXEC)) })
+  }
+
+  /// The number of the next pending signal; nil if there is none.
+  package func next() -> Int32? {
+    var information = signalfd_siginfo()
+    let size = MemoryLayout<signalfd_siginfo>.size
+    guard unsafe read(descriptor.number, &information, size) == size else { return nil }
+    return Int32(information.ssi_signo)
+  }
+}

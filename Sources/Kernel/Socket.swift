@@ -1,0 +1,116 @@
+import CLinux
+import Glibc
+package import Wire
+
+/// A stream socket that never blocks.
+package struct Socket: ~Copyable, Sendable {
+  private let descriptor: Descriptor
+
+  package var number: Int32 { descriptor.number }
+
+  /// What came of an attempt to move bytes.
+  package enum Transfer: Equatable {
+    case moved(Int)
+    case endOfStream
+    case wouldBlock
+  }
+
+  init(owning number: Int32) { descriptor = Descriptor(owning: number) }
+
+  /// A new Unix socket. The corresponding C function is `socket`.
+  package static func unix() throws(Errno) -> Socket {
+    Socket(owning: try call { linux_stream_socket(AF_UNIX) })
+  }
+
+  /// The corresponding C function is `recv`.
+  package func receive(into buffer: borrowing Buffer, _ range: Range<Int>) throws(Errno) -> Transfer {
+    try transfer(buffer, range, flags: 0)
+  }
+
+  /// Reads and leaves the bytes in the kernel. The corresponding C function is `recv` with `MSG_PEEK`.
+  package func peek(into buffer: borrowing Buffer, _ range: Range<Int>) throws(Errno) -> Transfer {
+    try transfer(buffer, range, flags: linux_MSG_PEEK)
+  }
+
+  private func transfer(_ buffer: borrowing Buffer, _ range: Range<Int>, flags: Int32) throws(Errno) -> Transfer {
+    let region = unsafe buffer.pointer(range)
+    return try Self.outcome { unsafe recv(number, region, range.count, flags) }
+  }
+
+  /// The corresponding C function is `send` with `MSG_NOSIGNAL`.
+  package func send(_ buffer: borrowing Buffer, _ range: Range<Int>) throws(Errno) -> Transfer {
+    let region = unsafe buffer.pointer(range)
+    return try Self.outcome { unsafe CLinux.send(number, region, range.count, linux_MSG_NOSIGNAL) }
+  }
+
+  /// Sends the bytes from `start` on. The corresponding C function is `send` with `MSG_NOSIGNAL`.
+  package func send(_ bytes: [UInt8], from start: Int = 0) throws(Errno) -> Transfer {
+    try Self.outcome {
+      unsafe bytes.withUnsafeBytes {
+        unsafe CLinux.send(number, $0.baseAddress! + start, $0.count - start, linux_MSG_NOSIGNAL)
+      }
+    }
+  }
+
+  private static func outcome(_ body: () -> Int) throws(Errno) -> Transfer {
+    do throws(Errno) {
+      let count = try call(body)
+      return count == 0 ? .endOfStream : .moved(count)
+    } catch .wouldBlock {
+      return .wouldBlock
+    }
+  }
+
+  /// Passes an end of stream on. The corresponding C function is `shutdown` with `SHUT_WR`.
+  ///
+  /// It fails only where the connection is gone, which the next read tells.
+  package func shutdownWriting() { _ = shutdown(number, Int32(SHUT_WR)) }
+
+  /// Lets a Unix peer's writes fail with `EPIPE`. The corresponding C function is `shutdown` with `SHUT_RD`.
+  package func shutdownReading() { _ = shutdown(number, Int32(SHUT_RD)) }
+
+  /// Bytes sent that the peer has not acknowledged (TCP) or not read (Unix). The corresponding C function is `ioctl` with
+  /// `SIOCOUTQ`.
+  package var unacknowledged: Int {
+    var count: Int32 = 0
+    return unsafe linux_outq(number, &count) == 0 ? Int(count) : 0
+  }
+
+  /// Makes closing a TCP connection reset it (`SO_LINGER` of zero, socket(7)); throws away what is not yet acknowledged.
+  package func resetOnClose() {
+    let now = linger(l_onoff: 1, l_linger: 0)
+    try? setOption(number, SOL_SOCKET, SO_LINGER, now)
+  }
+
+  /// Lets each peek go on where the last one ended, or from the start with nil (`SO_PEEK_OFF`, socket(7)).
+  package func setPeekOffset(_ offset: Int?) throws(Errno) {
+    try setOption(number, SOL_SOCKET, linux_SO_PEEK_OFF, Int32(offset ?? -1))
+  }
+
+  /// Sets how many bytes make the socket readable (`SO_RCVLOWAT`, socket(7)).
+  package func setReadableFrom(_ count: Int) throws(Errno) {
+    try setOption(number, SOL_SOCKET, SO_RCVLOWAT, Int32(clamping: count))
+  }
+
+  /// The corresponding C function is `connect`.
+  func connect(to address: SocketAddress) throws(Errno) {
+    let number = number
+    try call { unsafe address.withPointer { address, length in unsafe linux_connect(number, address, length) } }
+  }
+
+  /// The socket's own address.
+  package var localEndpoint: Endpoint { SocketAddress(localOf: number)?.endpoint ?? .local }
+}
+
+/// The corresponding C function is `setsockopt`.
+func setOption<Value: BitwiseCopyable>(_ number: Int32, _ level: Int32, _ name: Int32, _ value: Value) throws(Errno) {
+  var value = value
+  _ = try call { unsafe setsockopt(number, level, name, &value, socklen_t(MemoryLayout<Value>.size)) }
+}
+
+/// The value of an option of type int; nil if the file is no socket. The corresponding C function is `getsockopt`.
+func intOption(_ number: Int32, _ level: Int32, _ name: Int32) -> Int32? {
+  var value: Int32 = 0
+  var length = socklen_t(MemoryLayout<Int32>.size)
+  return unsafe getsockopt(number, level, name, &value, &length) == 0 ? value : nil
+}
