@@ -3,17 +3,17 @@ import Glibc
 
 /// An open file descriptor with one owner, which closes it at the end of its life.
 package struct Descriptor: ~Copyable, Sendable {
+  /// -1 where there is no file.
   package let number: Int32
 
   package init(owning number: Int32) { self.number = number }
 
-  deinit { close(number) }
+  deinit { if number >= 0 { close(number) } }
 
-  /// Gives the number away, still open.
-  package consuming func release() -> Int32 {
-    let number = number
-    discard self
-    return number
+  /// A second descriptor of the same open file, above the standard ones. The corresponding C function is `fcntl` with
+  /// `F_DUPFD_CLOEXEC`.
+  package static func duplicate(_ number: Int32) throws(Errno) -> Int32 {
+    try call { linux_fcntl(number, F_DUPFD_CLOEXEC, 3) }
   }
 
   /// True if the number is that of an open file. The corresponding C function is `fcntl` with `F_GETFD`.

@@ -53,3 +53,14 @@ package enum ListenAddress: Equatable, Sendable {
     self = .internet(.v6(octets), port: port, scope: scope)
   }
 }
+
+extension ListenAddress: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .internet(let address, let port, let scope):
+      "\(Endpoint.internet(address, port: port))" + (scope == 0 ? "" : " on interface \(scope)")
+    case .anyAddress(let port): ":\(port)"
+    case .unix(let path): "unix:\(path)"
+    }
+  }
+}

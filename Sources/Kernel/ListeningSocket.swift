@@ -67,8 +67,15 @@ package final class ListeningSocket: Sendable {
 
   /// A client's connection and where it comes from.
   package struct Accepted: ~Copyable {
-    package let socket: Socket
+    private let socket: Socket
     package let endpoint: Endpoint
+
+    init(socket: consuming Socket, endpoint: Endpoint) {
+      self.socket = socket
+      self.endpoint = endpoint
+    }
+
+    package consuming func takeSocket() -> Socket { socket }
   }
 
   /// Removes a Unix listener's file if it is still the one that `bind` made.

@@ -17,6 +17,9 @@ package struct Socket: ~Copyable, Sendable {
 
   init(owning number: Int32) { descriptor = Descriptor(owning: number) }
 
+  /// Stands where no connection is.
+  package static var none: Socket { Socket(owning: -1) }
+
   /// A new Unix socket. The corresponding C function is `socket`.
   package static func unix() throws(Errno) -> Socket {
     Socket(owning: try call { linux_stream_socket(AF_UNIX) })

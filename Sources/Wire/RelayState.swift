@@ -5,7 +5,7 @@ package struct RelayState: Equatable, Sendable {
   package enum Flow: Sendable {
     /// Bytes may still come.
     case open
-    /// The source's end of stream was passed on after its last byte.
+    /// The source sent its end of stream; nothing more comes.
     case ended
     /// The destination takes no more; what the source still sends has nowhere to go.
     case broken
@@ -26,14 +26,14 @@ package struct RelayState: Equatable, Sendable {
   /// From the backend to the client.
   package private(set) var download = Flow.open
   private var backendWasReset = false
-  private var clientWasReset = false
+  package private(set) var clientWasReset = false
 
   package init() {}
 
-  package mutating func uploadEnded() { end(&upload, .ended) }
-  package mutating func uploadBroke() { end(&upload, .broken) }
-  package mutating func downloadEnded() { end(&download, .ended) }
-  package mutating func downloadBroke() { end(&download, .broken) }
+  package mutating func uploadEnded() { upload = .ended }
+  package mutating func uploadBroke() { if upload == .open { upload = .broken } }
+  package mutating func downloadEnded() { download = .ended }
+  package mutating func downloadBroke() { if download == .open { download = .broken } }
 
   /// The kernel reported that the backend closed with data unread. What it had written may still be there to read, so the
   /// download goes on; nothing takes the upload any more.
@@ -41,6 +41,9 @@ package struct RelayState: Equatable, Sendable {
     backendWasReset = true
     uploadBroke()
   }
+
+  /// False where an end of stream would make a cut answer look like a finished one.
+  package var passesEndToClient: Bool { !backendWasReset }
 
   /// The kernel reported that the client is gone.
   package mutating func clientReset() { clientWasReset = true }
@@ -54,9 +57,5 @@ package struct RelayState: Equatable, Sendable {
     case (.broken, .ended): return .linger
     case (_, .broken), (.ended, .ended): return .close
     }
-  }
-
-  private func end(_ flow: inout Flow, _ end: Flow) {
-    if flow == .open { flow = end }
   }
 }

@@ -1,0 +1,41 @@
+import Kernel
+
+/// What a worker's sessions share: each uses it while it is being served, one at a time.
+struct Engine: ~Copyable {
+  let settings: Settings
+  let hosts: HostsDirectory
+  let report: @Sendable (Event) -> Void
+  let buffer = Buffer(capacity: Direction.largestRead)
+  var poller: Poller
+  var deadlines: Deadlines
+  /// The time of the present turn of the loop, in nanoseconds of the monotonic clock.
+  var now: Int64
+
+  /// Changes what is waited for, with as few calls as that takes.
+  func want(_ interest: Poller.Interest, insteadOf present: Poller.Interest?, of number: Int32, _ token: Token)
+    throws(Errno)
+  {
+    if interest == present { return }
+    if present == nil {
+      try poller.add(number, interest, token)
+    } else {
+      try poller.modify(number, interest, token)
+    }
+  }
+}
+
+/// How the relay is to behave. Times are in nanoseconds.
+package struct Settings: Sendable {
+  package var helloTimeout: Int64
+  package var connectTimeout: Int64
+  package var accessLog: Bool
+  /// How often each worker's loop must turn though nothing happens; nil if it need not.
+  package var heartbeat: Int64?
+
+  package init(helloTimeout: Int64, connectTimeout: Int64, accessLog: Bool, heartbeat: Int64?) {
+    self.helloTimeout = helloTimeout
+    self.connectTimeout = connectTimeout
+    self.accessLog = accessLog
+    self.heartbeat = heartbeat
+  }
+}

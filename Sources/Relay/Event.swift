@@ -1,0 +1,36 @@
+package import Kernel
+package import Wire
+
+/// What a worker has to tell. Names are as clients sent them: whoever writes them down must escape them.
+package enum Event: Sendable {
+  case refused(client: Endpoint, Refusal, serverName: [UInt8]?)
+  case finished(Account)
+  /// Accepting pauses, and why: the connection limit, or an error of `accept`.
+  case atLimit(Int)
+  case acceptFailed(Errno)
+  case workerFailed(Errno)
+}
+
+/// One finished connection.
+package struct Account: Sendable {
+  package let client: Endpoint
+  package let listener: String
+  package var serverName: [UInt8]?
+  package var host: HostName?
+  package var uploaded: UInt64 = 0
+  package var downloaded: UInt64 = 0
+  /// Nanoseconds from accept to the complete ClientHello, to the backend, and to the end.
+  package var helloTime: Int64?
+  package var connectTime: Int64?
+  package var totalTime: Int64 = 0
+  package var end: End = .cut
+
+  package enum End: Sendable {
+    case finished
+    case refused(Refusal)
+    case resetByClient
+    case resetByBackend
+    /// By the end of the program.
+    case cut
+  }
+}

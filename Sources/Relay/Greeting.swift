@@ -1,0 +1,147 @@
+import Kernel
+import Wire
+
+/// A client from accept until its backend is reached: its ClientHello, which is looked at and left in the kernel where
+/// that works, and read into memory where it does not.
+final class Greeting {
+  let client: Endpoint
+  let accepted: Int64
+  /// The ClientHello and its name, once they are there.
+  private(set) var hello: ClientHello?
+  private(set) var name: HostName?
+  /// What was read into memory, to be sent to the backend before all else.
+  private(set) var received: [UInt8] = []
+  /// When connecting is given up, and how often it was tried (nanoseconds of the monotonic clock).
+  var connectDeadline: Int64 = 0
+  var attempts = 0
+
+  private var reader = HelloReader()
+  private var way: Way
+  /// Bytes that `reader` has been given, and how many more it asked for.
+  private var seen = 0
+  private var wanted = 0
+
+  /// How the ClientHello is read.
+  private enum Way {
+    case firstLook
+    /// Each look goes on where the last one ended (`SO_PEEK_OFF`).
+    case lookOn
+    /// Each look starts afresh, so there are a few only.
+    case lookAgain(times: Int)
+    case intoMemory
+  }
+
+  enum Progress {
+    case incomplete
+    case complete
+    case refused(Refusal)
+  }
+
+  init(client: Endpoint, accepted: Int64) {
+    self.client = client
+    self.accepted = accepted
+    way = client == .local ? .intoMemory : .firstLook
+  }
+
+  /// Takes what has come: a bounded number of bytes, without blocking.
+  ///
+  /// - Throws: what the kernel says of a connection that is gone.
+  func read(from socket: borrowing Socket, through buffer: borrowing Buffer) throws(Errno) -> Progress {
+    if case .intoMemory = way { return try take(from: socket, through: buffer) }
+    return try look(at: socket, through: buffer)
+  }
+
+  private func look(at socket: borrowing Socket, through buffer: borrowing Buffer) throws(Errno) -> Progress {
+    switch try socket.peek(into: buffer, 0..<Self.mostLeftInKernel) {
+    case .endOfStream:
+      return .refused(.hungUp)
+    case .wouldBlock:
+      if case .firstLook = way { return .incomplete }
+      return try takeInstead(from: socket, through: buffer)
+    case .moved(let count):
+      let before = seen
+      if case .lookAgain = way {
+        reader = HelloReader()
+        seen = 0
+      }
+      let progress = buffer.withSpan(count) { reader.read($0) }
+      seen += count
+      guard case .needs(let atLeast) = progress else { return try conclude(progress, socket) }
+      let cameShort = seen < before + wanted
+      wanted = atLeast
+      guard !cameShort, seen < Self.mostLeftInKernel, lookFurther(at: socket) else {
+        return try takeInstead(from: socket, through: buffer)
+      }
+      try socket.setReadableFrom(seen + atLeast)
+      return .incomplete
+    }
+  }
+
+  /// Prepares the next look; false when there must be none.
+  private func lookFurther(at socket: borrowing Socket) -> Bool {
+    switch way {
+    case .firstLook:
+      do throws(Errno) {
+        try socket.setPeekOffset(seen)
+        way = .lookOn
+      } catch {
+        way = .lookAgain(times: 1)
+      }
+    case .lookAgain(Self.mostLooks), .intoMemory: return false
+    case .lookAgain(let times): way = .lookAgain(times: times + 1)
+    case .lookOn: break
+    }
+    return true
+  }
+
+  /// The kernel's buffer is no place for what is still to come: it told of fewer bytes than were asked for, so it is full.
+  private func takeInstead(from socket: borrowing Socket, through buffer: borrowing Buffer) throws(Errno) -> Progress {
+    try lookNoMore(at: socket)
+    way = .intoMemory
+    return try take(from: socket, through: buffer)
+  }
+
+  private func take(from socket: borrowing Socket, through buffer: borrowing Buffer) throws(Errno) -> Progress {
+    switch try socket.receive(into: buffer, 0..<Self.mostLeftInKernel) {
+    case .endOfStream: return .refused(.hungUp)
+    case .wouldBlock: return .incomplete
+    case .moved(let count):
+      received += buffer.bytes(0..<count)
+      guard received.count > seen else { return .incomplete }
+      let progress = reader.read(received.span.extracting(seen...))
+      seen = received.count
+      return try conclude(progress, socket)
+    }
+  }
+
+  private func conclude(_ progress: HelloReader.Progress, _ socket: borrowing Socket) throws(Errno) -> Progress {
+    switch progress {
+    case .needs: return .incomplete
+    case .refused(let refusal): return .refused(refusal)
+    case .complete(let hello):
+      try lookNoMore(at: socket)
+      self.hello = hello
+      guard let raw = hello.serverName else { return .refused(.noServerName) }
+      do throws(HostName.Flaw) {
+        name = try HostName(raw)
+        return .complete
+      } catch {
+        return .refused(.illegalName(error))
+      }
+    }
+  }
+
+  /// Leaves the socket as `accept` gave it.
+  private func lookNoMore(at socket: borrowing Socket) throws(Errno) {
+    switch way {
+    case .firstLook, .intoMemory: return
+    case .lookOn: try socket.setPeekOffset(nil)
+    case .lookAgain: break
+    }
+    try socket.setReadableFrom(1)
+  }
+
+  /// More than this is not left in the kernel, whose buffer would have to grow for it.
+  private static let mostLeftInKernel = 32_768
+  private static let mostLooks = 4
+}

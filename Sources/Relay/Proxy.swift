@@ -1,0 +1,99 @@
+package import Kernel
+import Synchronization
+
+/// The whole relay: workers that share the listening sockets, the hosts directory and the counters.
+package final class Proxy: Sendable {
+  package enum Phase: Int, Sendable {
+    case running
+    /// No more clients; those that are there are served to their end.
+    case draining
+    /// Whoever is still there is cut.
+    case ending
+  }
+
+  package let settings: Settings
+  package let admission: Admission
+  /// Signalled when something happened that whoever runs the proxy waits for.
+  package let changed: Wakeup
+  let hosts: HostsDirectory
+  let report: @Sendable (Event) -> Void
+  private let workers: [WorkerControl]
+  private let phaseNumber = Atomic(Phase.running.rawValue)
+
+  package init(
+    settings: Settings, hosts: HostsDirectory, workers: Int, limit: Int,
+    report: @escaping @Sendable (Event) -> Void
+  ) throws(Errno) {
+    self.settings = settings
+    self.hosts = hosts
+    self.report = report
+    admission = Admission(limit: limit, now: monotonicNow())
+    changed = try Wakeup()
+    var controls: [WorkerControl] = []
+    for _ in 0..<workers { controls.append(try WorkerControl()) }
+    self.workers = controls
+  }
+
+  package var phase: Phase {
+    guard let phase = Phase(rawValue: phaseNumber.load(ordering: .acquiring)) else { preconditionFailure() }
+    return phase
+  }
+
+  /// Starts the workers. They are ready once `state` says so.
+  package func start(_ listeners: [ListeningSocket]) throws(Errno) {
+    for (number, control) in workers.enumerated() {
+      control.listeners.withLock { $0 = listeners }
+      try startThread("worker \(number)") { [self] in
+        do throws(Errno) {
+          var worker = try Worker(self, control)
+          try worker.run()
+        } catch {
+          report(.workerFailed(error))
+          control.state.store(WorkerControl.State.failed.rawValue, ordering: .releasing)
+          changed.signal()
+        }
+      }
+    }
+  }
+
+  package func enter(_ phase: Phase) {
+    phaseNumber.store(phase.rawValue, ordering: .releasing)
+    wakeWorkers()
+  }
+
+  func wakeWorkers() {
+    for worker in workers { worker.wakeup.signal() }
+  }
+
+  /// How far the slowest worker is; `.failed` if any has failed.
+  package var state: WorkerControl.State {
+    let states = workers.map(\.currentState)
+    return states.contains(.failed) ? .failed : states.min { $0.rawValue < $1.rawValue } ?? .failed
+  }
+
+  /// The last turn of the loop that turned longest ago (nanoseconds of the monotonic clock).
+  package var oldestTurn: Int64 { workers.map { $0.lastTurn.load(ordering: .relaxed) }.min() ?? .max }
+}
+
+/// What a worker and the rest of the program know of each other.
+package final class WorkerControl: Sendable {
+  package enum State: Int, Sendable {
+    case failed
+    case starting
+    case running
+    /// Has let go of the listening sockets.
+    case stopped
+    /// Has given account of the connections that it cut.
+    case ended
+  }
+
+  let wakeup: Wakeup
+  let lastTurn = Atomic<Int64>(monotonicNow())
+  let state = Atomic(State.starting.rawValue)
+  /// Handed to the worker, so that it holds the last reference to them.
+  let listeners = Mutex<[ListeningSocket]>([])
+
+  init() throws(Errno) { wakeup = try Wakeup() }
+
+  var currentState: State { State(rawValue: state.load(ordering: .acquiring)) ?? .failed }
+}

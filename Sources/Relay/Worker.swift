@@ -1,0 +1,180 @@
+import BasicContainers
+import Kernel
+import Synchronization
+
+/// A thread's event loop with its own sessions.
+struct Worker: ~Copyable {
+  private var engine: Engine
+  private var sessions = UniqueArray<Session>()
+  private var freeSlots: [Int] = []
+  private let proxy: Proxy
+  private let control: WorkerControl
+  private var listeners: [ListeningSocket]
+  private var accepting = Accepting.no
+
+  private enum Accepting {
+    case no
+    case yes
+    /// At the connection limit, until there is room.
+    case atLimit
+    /// After an error of `accept`, until then.
+    case paused(until: Int64)
+  }
+
+  init(_ proxy: Proxy, _ control: WorkerControl) throws(Errno) {
+    let settings = proxy.settings
+    let poller = try Poller()
+    try poller.add(control.wakeup.number, .readable, Self.wakeupToken)
+    try proxy.hosts.prepareThread()
+    engine = Engine(
+      settings: settings, hosts: proxy.hosts, report: proxy.report, poller: poller,
+      deadlines: Deadlines { kind in
+        switch kind {
+        case .hello: settings.helloTimeout
+        case .retrySoon: 20_000_000
+        case .retryLater: 200_000_000
+        case .linger: 5_000_000_000
+        }
+      }, now: monotonicNow())
+    self.proxy = proxy
+    self.control = control
+    listeners = control.listeners.withLock { taken in
+      defer { taken = [] }
+      return taken
+    }
+  }
+
+  /// Runs until the program ends.
+  mutating func run() throws(Errno) {
+    try startAccepting()
+    tell(.running)
+    while true {
+      let count = try engine.poller.wait(milliseconds: timeout)
+      engine.now = monotonicNow()
+      control.lastTurn.store(engine.now, ordering: .relaxed)
+      for index in 0..<count { try serve(engine.poller.event(index)) }
+      while let (slot, _) = engine.deadlines.takeDue(now: engine.now) {
+        settle(slot, sessions[slot].deadlinePassed(&engine))
+      }
+      if case .paused(let until) = accepting, until <= engine.now { try startAccepting() }
+    }
+  }
+
+  private var timeout: Int32 {
+    var due = engine.deadlines.next ?? .max
+    if case .paused(let until) = accepting { due = min(due, until) }
+    if let heartbeat = engine.settings.heartbeat { due = min(due, engine.now + heartbeat) }
+    guard due < .max else { return -1 }
+    // Rounded up, so that the wait does not end just before the deadline.
+    return Int32(clamping: max(0, (due - monotonicNow() + 999_999) / 1_000_000))
+  }
+
+  private mutating func serve(_ event: Poller.Event) throws(Errno) {
+    let slot = event.token.slot
+    if event.token == Self.wakeupToken { return try wake() }
+    if slot >= Self.firstListenerSlot {
+      let index = slot - Self.firstListenerSlot
+      if case .yes = accepting, listeners.indices.contains(index) { try accept(from: listeners[index]) }
+      return
+    }
+    guard sessions[slot].generation == event.token.generation, let side = Session.Side(rawValue: event.token.side)
+    else { return }
+    settle(slot, sessions[slot].handle(side, event.readiness, &engine))
+  }
+
+  private mutating func wake() throws(Errno) {
+    control.wakeup.clear()
+    switch proxy.phase {
+    case .running:
+      if case .atLimit = accepting {
+        proxy.admission.resume()
+        try startAccepting()
+      }
+    case .draining:
+      try stopAccepting(.no)
+      listeners = []
+      tell(.stopped)
+    case .ending:
+      for slot in sessions.indices { sessions[slot].cut(&engine) }
+      tell(.ended)
+    }
+  }
+
+  private func tell(_ state: WorkerControl.State) {
+    control.state.store(state.rawValue, ordering: .releasing)
+    proxy.changed.signal()
+  }
+
+  // MARK: - Accepting
+
+  private mutating func accept(from listener: ListeningSocket) throws(Errno) {
+    for _ in 0..<Self.acceptedAtOnce {
+      guard proxy.admission.enter(now: engine.now) else { return try pauseAtLimit() }
+      do throws(Errno) {
+        if let accepted = try listener.accept() {
+          let slot = takeSlot()
+          settle(slot, sessions[slot].begin(accepted, listener: listener, &engine))
+          continue
+        }
+        leave()
+        return
+      } catch .connectionAborted {
+        leave()
+      } catch {
+        leave()
+        engine.report(.acceptFailed(error))
+        return try stopAccepting(.paused(until: engine.now + Self.acceptPause))
+      }
+    }
+  }
+
+  private mutating func pauseAtLimit() throws(Errno) {
+    guard proxy.admission.pause() else { return }
+    engine.report(.atLimit(proxy.admission.limit))
+    try stopAccepting(.atLimit)
+  }
+
+  private mutating func startAccepting() throws(Errno) {
+    for index in listeners.indices {
+      try engine.poller.add(
+        listeners[index].number, [.readable, .exclusive],
+        Token(slot: Self.firstListenerSlot + index, generation: 0, side: 0))
+    }
+    accepting = .yes
+  }
+
+  private mutating func stopAccepting(_ state: Accepting) throws(Errno) {
+    if case .atLimit = accepting { proxy.admission.resume() }
+    if case .yes = accepting {
+      for listener in listeners { try engine.poller.remove(listener.number) }
+    }
+    accepting = state
+  }
+
+  // MARK: - Sessions
+
+  private mutating func takeSlot() -> Int {
+    if let slot = freeSlots.popLast() { return slot }
+    sessions.append(Session(slot: sessions.count, generation: 0))
+    return sessions.count - 1
+  }
+
+  /// Makes room for another session where one is over.
+  private mutating func settle(_ slot: Int, _ fate: Session.Fate) {
+    guard case .over = fate else { return }
+    sessions[slot] = Session(slot: slot, generation: (sessions[slot].generation + 1) & 0x7fff_ffff)
+    freeSlots.append(slot)
+    leave()
+  }
+
+  private func leave() {
+    if proxy.admission.leave(now: engine.now) { proxy.wakeWorkers() }
+    if proxy.phase != .running, proxy.admission.open == 0 { proxy.changed.signal() }
+  }
+
+  private static let firstListenerSlot = 0x8000_0000
+  private static let wakeupToken = Token(slot: 0xffff_ffff, generation: 0, side: 0)
+  /// Few enough that other workers get their share of a burst.
+  private static let acceptedAtOnce = 16
+  private static let acceptPause: Int64 = 100_000_000
+}

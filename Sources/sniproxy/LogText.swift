@@ -1,0 +1,136 @@
+import Kernel
+import Relay
+import Wire
+
+/// What events and refusals say in the log.
+extension Event {
+  var text: String {
+    switch self {
+    case .refused(let client, let refusal, let serverName):
+      "\(client): \(serverName.map { "\(escaped($0)): " } ?? "")refused: \(refusal.text)"
+    case .finished(let account): account.text
+    case .atLimit(let limit): "accept: paused: \(limit) connections are open, see --max-connections"
+    case .acceptFailed(let error): "accept: paused for a moment: \(error)"
+    case .workerFailed(let error): "worker: ended: \(error)"
+    }
+  }
+}
+
+extension Refusal {
+  var text: String {
+    let alert = alert.map { ", alert \($0.rawValue)" } ?? ""
+    return reason + alert
+  }
+
+  private var reason: String {
+    switch self {
+    case .unexpectedRecord(let type): "a record of type \(type) instead of a TLS handshake"
+    case .unexpectedMessage(let type): "a handshake message of type \(type) instead of a ClientHello"
+    case .recordOverflow(let length): "a record of \(length) bytes is longer than 2^14"
+    case .emptyRecord: "an empty handshake record"
+    case .clientHelloTooLong(let length):
+      "a ClientHello of \(length) bytes is longer than \(HelloReader.longestMessage)"
+    case .truncated(let field): "\(field.text) ends before its length"
+    case .lengthOutOfRange(let field, let length): "\(field.text) has the illegal length \(length)"
+    case .leftover(let field): "\(field.text) has bytes left over"
+    case .repeatedExtension(let type): "extension \(type) appears twice"
+    case .repeatedNameType(let type): "server_name has two names of type \(type)"
+    case .preSharedKeyNotLast: "pre_shared_key is not the last extension"
+    case .noServerName: "no server name"
+    case .illegalName(let flaw): "no legal server name: \(flaw.text)"
+    case .unknownName: "no such entry in the hosts directory"
+    case .noSocket: "no tls-socket in the host directory"
+    case .noPermission:
+      "no permission: the proxy needs search permission on the host directory and write permission on the socket"
+    case .lookUpFailed(let code): "look-up failed: \(Errno(code))"
+    case .backendRefused: "nobody listens on tls-socket"
+    case .backendTimedOut: "the backend did not accept in time: its backlog is full"
+    case .backendFailed(let code): "connecting to tls-socket failed: \(Errno(code))"
+    case .helloTimedOut: "no complete ClientHello in time"
+    case .hungUp: "the client hung up first"
+    }
+  }
+}
+
+extension Field {
+  var text: String {
+    switch self {
+    case .clientHello: "ClientHello"
+    case .legacyVersion: "legacy_version"
+    case .random: "random"
+    case .legacySessionID: "legacy_session_id"
+    case .cipherSuites: "cipher_suites"
+    case .legacyCompressionMethods: "legacy_compression_methods"
+    case .extensions: "extensions"
+    case .extension(let type): "extension \(type)"
+    case .serverNameList: "server_name_list"
+    case .serverName: "a name in server_name_list"
+    case .protocolNameList: "protocol_name_list"
+    case .protocolName: "a name in protocol_name_list"
+    }
+  }
+}
+
+extension HostName.Flaw {
+  var text: String {
+    switch self {
+    case .empty: "it is empty"
+    case .tooLong(let length): "\(length) bytes are more than 253"
+    case .emptyLabel: "it has an empty label"
+    case .trailingDot: "it ends with a dot"
+    case .labelTooLong(let length): "a label of \(length) bytes is longer than 63"
+    case .hyphenAtEdge: "a label begins or ends with a hyphen"
+    case .illegalByte(let byte): "it has the byte \(escaped([byte]))"
+    case .numericLastLabel: "its last label is a number, as in an address"
+    }
+  }
+}
+
+extension Account {
+  /// `key=value` pairs; times in seconds.
+  var text: String {
+    var pairs = ["client=\(client)", "listener=\(escaped(Array(listener.utf8)))"]
+    if let serverName { pairs.append("name=\(escaped(serverName))") }
+    pairs += ["up=\(uploaded)", "down=\(downloaded)"]
+    if let helloTime { pairs.append("hello=\(seconds(helloTime))") }
+    if let connectTime { pairs.append("connect=\(seconds(connectTime))") }
+    pairs += ["total=\(seconds(totalTime))", "end=\(endText)"]
+    return "access: " + pairs.joined(separator: " ")
+  }
+
+  private var endText: String {
+    switch end {
+    case .finished: "finished"
+    case .refused(let refusal): refusal.alert.map { "alert-\($0.rawValue)" } ?? "closed"
+    case .resetByClient: "reset-by-client"
+    case .resetByBackend: "reset-by-backend"
+    case .cut: "cut"
+    }
+  }
+
+  private func seconds(_ nanoseconds: Int64) -> String {
+    let microseconds = nanoseconds / 1000
+    let fraction = String(microseconds % 1_000_000)
+    return "\(microseconds / 1_000_000)." + String(repeating: "0", count: 6 - fraction.count) + fraction
+  }
+}
+
+/// What a client sent, as something that cannot end a line, forge a field or move a cursor: printable ASCII stays, the
+/// backslash, the space, quotes and "=" and all else become `\xNN`.
+func escaped(_ bytes: [UInt8]) -> String {
+  var text = ""
+  for byte in bytes.prefix(longestName) {
+    switch byte {
+    case UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "="): text += hexadecimal(byte)
+    case 0x21...0x7e: text.unicodeScalars.append(Unicode.Scalar(byte))
+    default: text += hexadecimal(byte)
+    }
+  }
+  return bytes.count > longestName ? text + "...(\(bytes.count)_bytes)" : text
+}
+
+private func hexadecimal(_ byte: UInt8) -> String {
+  (byte < 16 ? "\\x0" : "\\x") + String(byte, radix: 16)
+}
+
+private let longestName = 300

@@ -1,0 +1,68 @@
+import ArgumentParser
+import Glibc
+import Kernel
+import Relay
+
+@main
+enum Main {
+  static func main() {
+    do throws(Errno) {
+      // First of all, so that no later descriptor is taken for a standard one.
+      try Descriptor.openStandardDescriptors()
+      let signals = try Signals([SIGHUP, SIGTERM, SIGINT])
+      let log = try Log(to: try Log.Destination.detected())
+      let options = parsedOptions(log)
+      do throws(Failure) {
+        let supervisor = try Supervisor(options, signals, log)
+        let status = try supervisor.run()
+        log.flush(milliseconds: flushTime)
+        _exit(status)
+      } catch {
+        fail(error.text, error.exitStatus, log)
+      }
+    } catch {
+      unsafe perror("sniproxy: cannot start")
+      exit(ExitStatus.systemCallFailed)
+    }
+  }
+
+  private static func parsedOptions(_ log: Log) -> Options {
+    do {
+      return try Options.parse()
+    } catch {
+      let text = Options.fullMessage(for: error)
+      guard Options.exitCode(for: error) == .success else { fail(text, ExitStatus.usage, log) }
+      print(text)
+      exit(fflush(nil) == 0 ? ExitStatus.success : ExitStatus.systemCallFailed)
+    }
+  }
+
+  private static func fail(_ text: String, _ status: Int32, _ log: Log) -> Never {
+    log.write(.error, text)
+    log.flush(milliseconds: flushTime)
+    _exit(status)
+  }
+
+  private static let flushTime: Int64 = 1000
+}
+
+extension Log.Destination {
+  /// Where the log goes. inetd(8) passes the listening socket as descriptors 0, 1 and 2: nothing must ever be written to
+  /// it, so those that are it become the null device.
+  static func detected() throws(Errno) -> Log.Destination {
+    let errorIsListener = ListeningSocket.isListening(STDERR_FILENO)
+    for number in [STDOUT_FILENO, STDERR_FILENO] where ListeningSocket.isListening(number) {
+      try Descriptor.replace(number)
+    }
+    if errorIsListener { return .syslog }
+    return standardErrorIsJournal ? .journal : .standardError
+  }
+
+  /// systemd.exec(5), `JOURNAL_STREAM`: the device and inode of the journal's socket.
+  private static var standardErrorIsJournal: Bool {
+    guard let variable = unsafe getenv("JOURNAL_STREAM"), let error = Descriptor.identity(of: STDERR_FILENO) else {
+      return false
+    }
+    return unsafe String(cString: variable) == "\(error.device):\(error.inode)"
+  }
+}

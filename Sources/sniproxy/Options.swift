@@ -1,0 +1,84 @@
+import ArgumentParser
+import Kernel
+import Wire
+
+/// The command line.
+struct Options: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sniproxy",
+    abstract: "Route TLS connections by server name to Unix sockets.",
+    discussion: """
+      Reads the server name from each client's ClientHello, looks it up as a \
+      directory in the hosts directory, and relays the untouched bytes to the \
+      Unix socket `tls-socket` in it.
+
+      Listening sockets come from --listen, else from the service manager, else \
+      from standard input.
+      """,
+    version: "sniproxy \(version)")
+
+  @Option(
+    help: ArgumentHelp(
+      "Listen here (repeatable): 127.0.0.1:8443, [::1]:8443, :8443, 8443 or unix:PATH.", valueName: "address"))
+  var listen: [ListenAddress] = []
+
+  @Option(help: ArgumentHelp("The hosts directory (default: the working directory).", valueName: "dir"))
+  var hosts = "."
+
+  @Flag(help: "Host directories are named by the SHA-256 of the name.")
+  var hashed = false
+
+  @Option(help: ArgumentHelp("Event-loop threads (default: processors it may run on).", valueName: "n"))
+  var workers: Int?
+
+  @Option(help: ArgumentHelp("From accept to a complete ClientHello.", valueName: "seconds"))
+  var helloTimeout = Seconds(10)
+
+  @Option(help: ArgumentHelp("To reach the backend.", valueName: "seconds"))
+  var connectTimeout = Seconds(10)
+
+  @Option(help: ArgumentHelp("How long a graceful stop waits for open connections.", valueName: "seconds"))
+  var drainTimeout = Seconds(10)
+
+  @Option(
+    help: ArgumentHelp("Pause accepting at so many (default: from the descriptor limit).", valueName: "n"))
+  var maxConnections: Int?
+
+  @Option(help: ArgumentHelp("Stop after so long without a connection (default: off).", valueName: "seconds"))
+  var idleExit: Seconds?
+
+  @Flag(help: "Log one line per finished connection.")
+  var accessLog = false
+
+  @Option(help: ArgumentHelp("Become this user (NAME or UID[:GID]) once the sockets are open.", valueName: "user"))
+  var user: String?
+
+  func validate() throws {
+    if let workers, !(1...1024).contains(workers) {
+      throw ValidationError("--workers \(workers): give a number from 1 to 1024")
+    }
+    if let maxConnections, maxConnections < 1 {
+      throw ValidationError("--max-connections \(maxConnections): give a number of 1 or more")
+    }
+  }
+}
+
+/// A length of time as a person gives it: seconds, also with a fraction.
+struct Seconds: ExpressibleByArgument, CustomStringConvertible {
+  let nanoseconds: Int64
+
+  init(_ seconds: Int64) { nanoseconds = seconds * 1_000_000_000 }
+
+  init?(argument: String) {
+    guard let seconds = Double(argument), seconds > 0, seconds <= 1e9 else { return nil }
+    nanoseconds = Int64((seconds * 1e9).rounded())
+  }
+
+  var description: String {
+    nanoseconds % 1_000_000_000 == 0 ? "\(nanoseconds / 1_000_000_000)" : "\(Double(nanoseconds) / 1e9)"
+  }
+}
+
+extension ListenAddress: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
+}

@@ -1,0 +1,191 @@
+import Glibc
+import Kernel
+import Relay
+
+/// The main thread: starts the proxy, answers signals and the service manager, and stops it.
+struct Supervisor: ~Copyable {
+  private let options: Options
+  private let signals: Signals
+  private let log: Log
+  private let serviceManager: ServiceManager
+  private let proxy: Proxy
+  private var listeners: [ListeningSocket]
+  private var poller: Poller
+  private var toldOpen = -1
+  private var nextReport: Int64 = 0
+
+  /// Opens everything that takes privilege, and gives privilege up.
+  init(_ options: Options, _ signals: consuming Signals, _ log: Log) throws(Failure) {
+    let serviceManager = ServiceManager()
+    let hosts = try Self.openHosts(options)
+    let listeners = try Activation(options.listen, serviceManager).listeners
+    if let user = options.user { try Self.become(user) }
+    let workers = options.workers ?? availableProcessors()
+    let limit = try Self.connectionLimit(options, reserved: 32 + 4 * workers + listeners.count, log)
+    let settings = Settings(
+      helloTimeout: options.helloTimeout.nanoseconds, connectTimeout: options.connectTimeout.nanoseconds,
+      accessLog: options.accessLog, heartbeat: serviceManager.watchdogInterval.map { $0 / 4 })
+    let proxy = try attempt("set up", "the workers") { () throws(Errno) in
+      try Proxy(settings: settings, hosts: hosts, workers: workers, limit: limit) { log.write($0) }
+    }
+    poller = try attempt("set up", "the event loop") { () throws(Errno) in
+      let poller = try Poller()
+      try poller.add(signals.number, .readable, Self.signalsToken)
+      try poller.add(proxy.changed.number, .readable, Self.changedToken)
+      return poller
+    }
+    self.options = options
+    self.signals = signals
+    self.log = log
+    self.serviceManager = serviceManager
+    self.listeners = listeners
+    self.proxy = proxy
+  }
+
+  /// Serves until a signal, or until there has been nothing to do for long enough.
+  consuming func run() throws(Failure) -> Int32 {
+    do throws(Errno) {
+      try proxy.start(listeners)
+      while proxy.state == .starting { try waitForSignal(until: .max) }
+      try checkWorkers()
+      for listener in listeners { log.write(.notice, "listening on \(listener.name)") }
+      serviceManager.notify("READY=1")
+      try serve()
+      try drain()
+      return ExitStatus.success
+    } catch {
+      throw .system("run", "the event loops", error)
+    }
+  }
+
+  // MARK: - Running
+
+  private mutating func serve() throws(Errno) {
+    while true {
+      let now = monotonicNow()
+      reportToServiceManager(now)
+      var due = serviceManager.isThere ? nextReport : .max
+      if let idle = options.idleExit?.nanoseconds {
+        let idleEnd = proxy.admission.lastChange + idle
+        if proxy.admission.open == 0 {
+          guard now < idleEnd else {
+            log.write(.notice, "stopping: no connection for \(options.idleExit?.description ?? "") seconds")
+            return
+          }
+          due = min(due, idleEnd)
+        } else {
+          due = min(due, now + idle)
+        }
+      }
+      if let signal = try waitForSignal(until: due) {
+        log.write(.notice, "stopping: got signal \(signal)")
+        return
+      }
+      try checkWorkers()
+    }
+  }
+
+  private func checkWorkers() throws(Errno) {
+    // The worker has said why.
+    if proxy.state == .failed { throw Errno(ECANCELED) }
+  }
+
+  /// The watchdog hears of us only while every worker's loop turns.
+  private mutating func reportToServiceManager(_ now: Int64) {
+    guard serviceManager.isThere, now >= nextReport else { return }
+    nextReport = now + Self.reportInterval
+    if let interval = serviceManager.watchdogInterval {
+      nextReport = min(nextReport, now + interval / 4)
+      if now - proxy.oldestTurn < interval { serviceManager.notify("WATCHDOG=1") }
+    }
+    let open = proxy.admission.open
+    if open != toldOpen {
+      toldOpen = open
+      serviceManager.notify("STATUS=\(open) connections open")
+    }
+  }
+
+  /// Waits for a signal, a change in the proxy, or the time. Gives the signal.
+  @discardableResult
+  private mutating func waitForSignal(until due: Int64) throws(Errno) -> Int32? {
+    let left = due == .max ? -1 : Int32(clamping: max(0, (due - monotonicNow() + 999_999) / 1_000_000))
+    let count = try poller.wait(milliseconds: left)
+    var received: Int32?
+    for index in 0..<count {
+      switch poller.event(index).token {
+      case Self.changedToken: proxy.changed.clear()
+      default: received = signals.next() ?? received
+      }
+    }
+    return received
+  }
+
+  // MARK: - Stopping
+
+  private mutating func drain() throws(Errno) {
+    serviceManager.notify("STOPPING=1\nSTATUS=Waiting for \(proxy.admission.open) connections")
+    let deadline = monotonicNow() + options.drainTimeout.nanoseconds
+    for listener in listeners { listener.removeFile() }
+    listeners = []
+    proxy.enter(.draining)
+    var isHurried = false
+    while !isHurried, monotonicNow() < deadline {
+      if proxy.state.rawValue >= WorkerControl.State.stopped.rawValue, proxy.admission.open == 0 { break }
+      if try waitForSignal(until: deadline) != nil { isHurried = true }
+    }
+    let cut = proxy.admission.open
+    proxy.enter(.ending)
+    let end = monotonicNow() + Self.endTime
+    while proxy.state != .ended, proxy.state != .failed, monotonicNow() < end { try waitForSignal(until: end) }
+    log.write(.notice, "stopped: \(cut) \(cut == 1 ? "connection" : "connections") cut")
+  }
+
+  // MARK: - Setting up
+
+  private static func openHosts(_ options: Options) throws(Failure) -> HostsDirectory {
+    do throws(Errno) {
+      return try HostsDirectory(path: options.hosts, hashed: options.hashed)
+    } catch .noSuchFileOrDirectory, .notDirectory {
+      throw .usage(
+        "hosts directory \(options.hosts): there is no such directory. Create it, or name another with --hosts")
+    } catch {
+      throw .system("open", "hosts directory \(options.hosts)", error)
+    }
+  }
+
+  private static func become(_ text: String) throws(Failure) {
+    guard let user = User(text) else { throw .usage("--user \(text): no such user. Give NAME, UID or UID:GID") }
+    try attempt("become", "user \(text)") { () throws(Errno) in try user.become() }
+  }
+
+  /// Each connection takes two descriptors: the client's and the backend's.
+  private static func connectionLimit(_ options: Options, reserved: Int, _ log: Log) throws(Failure) -> Int {
+    let descriptors = try attempt("raise", "the limit of open descriptors") { () throws(Errno) in
+      try raiseDescriptorLimit()
+    }
+    let possible = max(1, (descriptors - reserved) / 2)
+    guard let wanted = options.maxConnections else { return possible }
+    if wanted > possible {
+      log.write(
+        .warning,
+        "--max-connections \(wanted): lowered to \(possible): the limit of open descriptors is \(descriptors)")
+    }
+    return min(wanted, possible)
+  }
+
+  private static let signalsToken = Token(slot: 0, generation: 0, side: 0)
+  private static let changedToken = Token(slot: 1, generation: 0, side: 0)
+  private static let reportInterval: Int64 = 1_000_000_000
+  private static let endTime: Int64 = 1_000_000_000
+}
+
+extension Log {
+  func write(_ event: Event) {
+    switch event {
+    case .refused: writeRationed(.info, event.text)
+    case .finished: write(.info, event.text)
+    case .atLimit, .acceptFailed: writeRationed(.warning, event.text)
+    case .workerFailed: write(.critical, event.text)
+    }
+  }
+}
