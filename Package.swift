@@ -13,6 +13,11 @@ let swift: [SwiftSetting] = [
 // Every target that imports CLinux sees Glibc as CLinux's header does; otherwise the two are different modules to the compiler.
 let gnu: [CSetting] = [.define("_GNU_SOURCE")]
 
+// The dynamic linker reads every relocation at start; packed, they take 10 KB instead of 1 MB of memory.
+let packed: [LinkerSetting] = [
+  .unsafeFlags(["-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs"], .when(configuration: .release))
+]
+
 let package = Package(
   name: "sniproxy",
   products: [
@@ -52,7 +57,7 @@ let package = Package(
         .target(name: "CSystemd", condition: .when(traits: ["Systemd"])),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      cSettings: gnu, swiftSettings: swift),
+      cSettings: gnu, swiftSettings: swift, linkerSettings: packed),
     .executableTarget(
       name: "sniproxy-hostname",
       dependencies: [
