@@ -20,6 +20,12 @@ package struct Signals: ~Copyable {
     descriptor = Descriptor(owning: try call { unsafe signalfd(-1, &set, Int32(SFD_NONBLOCK | SFD_CLOEXEC)) })
   }
 
+  /// "SIGTERM"; the corresponding C function is `sigabbrev_np`.
+  package static func name(_ number: Int32) -> String {
+    guard let name = unsafe sigabbrev_np(number) else { return "signal \(number)" }
+    return unsafe "SIG\(String(cString: name))"
+  }
+
   /// The number of the next pending signal; nil if there is none.
   package func next() -> Int32? {
     var information = signalfd_siginfo()

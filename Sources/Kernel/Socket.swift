@@ -15,7 +15,8 @@ package struct Socket: ~Copyable, Sendable {
     case wouldBlock
   }
 
-  init(owning number: Int32) { descriptor = Descriptor(owning: number) }
+  /// - Precondition: the descriptor is non-blocking.
+  package init(owning number: Int32) { descriptor = Descriptor(owning: number) }
 
   /// Stands where no connection is.
   package static var none: Socket { Socket(owning: -1) }

@@ -18,7 +18,7 @@ package final class Admission: Sendable {
   package var lastChange: Int64 { changed.load(ordering: .relaxed) }
 
   /// Counts one connection in; false at the limit.
-  func enter(now: Int64) -> Bool {
+  package func enter(now: Int64) -> Bool {
     var present = open
     while present < limit {
       let (exchanged, original) = count.weakCompareExchange(
@@ -33,14 +33,14 @@ package final class Admission: Sendable {
   }
 
   /// Counts one out; true if workers that paused must be told.
-  func leave(now: Int64) -> Bool {
+  package func leave(now: Int64) -> Bool {
     count.subtract(1, ordering: .sequentiallyConsistent)
     changed.store(now, ordering: .relaxed)
     return paused.load(ordering: .sequentiallyConsistent) > 0
   }
 
   /// Says that a worker waits for room. If there is some by then, nobody will tell it: the result is then false.
-  func pause() -> Bool {
+  package func pause() -> Bool {
     paused.add(1, ordering: .sequentiallyConsistent)
     guard count.load(ordering: .sequentiallyConsistent) >= limit else {
       resume()
@@ -49,5 +49,5 @@ package final class Admission: Sendable {
     return true
   }
 
-  func resume() { paused.subtract(1, ordering: .sequentiallyConsistent) }
+  package func resume() { paused.subtract(1, ordering: .sequentiallyConsistent) }
 }

@@ -1,18 +1,18 @@
-import Kernel
+package import Kernel
 
 /// One direction of a relayed stream. It owns memory only while its destination is not ready.
-struct Direction: ~Copyable {
+package struct Direction: ~Copyable {
   /// Bytes that were read and not yet written, from `heldFrom` on.
   private var held: [UInt8] = []
   private var heldFrom = 0
   /// The next read's size: grows while the destination takes all, shrinks to what it took.
   private var appetite = smallestRead
   /// Bytes written to the destination.
-  private(set) var delivered: UInt64 = 0
+  package private(set) var delivered: UInt64 = 0
 
-  var isHolding: Bool { !held.isEmpty }
+  package var isHolding: Bool { !held.isEmpty }
 
-  enum Outcome {
+  package enum Outcome {
     /// One side is not ready, or others shall have their turn.
     case waiting
     case sourceEnded
@@ -20,14 +20,16 @@ struct Direction: ~Copyable {
     case sinkFailed(Errno)
   }
 
+  package init() {}
+
   /// Begins with bytes that were read before there was a destination.
-  mutating func begin(with bytes: [UInt8]) {
+  package mutating func begin(with bytes: [UInt8]) {
     held = bytes
     heldFrom = 0
   }
 
   /// Moves what can be moved. A short read means that nothing is left for now, so there is no second read to learn it.
-  mutating func relay(
+  package mutating func relay(
     from source: borrowing Socket, to sink: borrowing Socket, through buffer: borrowing Buffer
   ) -> Outcome {
     var turn = 0
@@ -60,7 +62,7 @@ struct Direction: ~Copyable {
   }
 
   /// Reads and throws away what has nowhere to go.
-  func discard(from source: borrowing Socket, through buffer: borrowing Buffer) -> Outcome {
+  package func discard(from source: borrowing Socket, through buffer: borrowing Buffer) -> Outcome {
     var turn = 0
     while turn < Self.longestTurn {
       do throws(Errno) {
@@ -79,7 +81,7 @@ struct Direction: ~Copyable {
   }
 
   /// Forgets what the destination will never take.
-  mutating func drop() {
+  package mutating func drop() {
     held = []
     heldFrom = 0
   }
@@ -113,7 +115,7 @@ struct Direction: ~Copyable {
   }
 
   /// The memory that a worker's sessions read through, and so the most that one direction of a session can hold.
-  static let largestRead = 256 << 10
+  package static let largestRead = 256 << 10
   private static let smallestRead = 16 << 10
   /// Bytes after which other sessions shall have their turn.
   private static let longestTurn = 1 << 20

@@ -115,11 +115,12 @@ final class Greeting {
   }
 
   private func conclude(_ progress: HelloReader.Progress, _ socket: borrowing Socket) throws(Errno) -> Progress {
+    if case .needs = progress { return .incomplete }
+    try lookNoMore(at: socket)
     switch progress {
     case .needs: return .incomplete
     case .refused(let refusal): return .refused(refusal)
     case .complete(let hello):
-      try lookNoMore(at: socket)
       self.hello = hello
       guard let raw = hello.serverName else { return .refused(.noServerName) }
       do throws(HostName.Flaw) {

@@ -17,7 +17,7 @@ struct Session: ~Copyable {
     /// All is said; what the client still sends is read, so that no reset overtakes the last bytes.
     case lingering
     /// The client is reset once it has every byte.
-    case resetting
+    case resetting(looks: Int)
   }
 
   private var stage = Stage.free
@@ -90,7 +90,7 @@ struct Session: ~Copyable {
     case .greeting(let greeting): return refuse(.helloTimedOut, greeting, &engine)
     case .connecting(let greeting): return reachBackend(greeting, &engine)
     case .lingering: return over(nil, &engine)
-    case .resetting: return resetWhenDelivered(&engine)
+    case .resetting(let looks): return resetWhenDelivered(looks: looks + 1, &engine)
     }
   }
 
@@ -129,7 +129,7 @@ struct Session: ~Copyable {
       guard engine.now < greeting.connectDeadline else { return refuse(.backendTimedOut, greeting, &engine) }
       greeting.attempts += 1
       stage = .connecting(greeting)
-      engine.deadlines.set(greeting.attempts <= Self.soonRetries ? .retrySoon : .retryLater, for: slot, now: engine.now)
+      engine.deadlines.set(greeting.attempts < Self.soonRetries ? .retrySoon : .retryLater, for: slot, now: engine.now)
       do throws(Errno) {
         try wantFromClient(.once, &engine)
         return .lives
@@ -171,17 +171,20 @@ struct Session: ~Copyable {
 
   // MARK: - Relaying
 
+  // A hang-up says that a side is closed for both directions. Once all that it sent is read, nothing reaches it any more,
+  // and no write need find that out.
+
   private mutating func clientIsReady(_ readiness: Poller.Readiness, _ engine: inout Engine) {
     if readiness.contains(.error) { return state.clientReset() }
     if readiness.contains(.writable) { relayDownload(&engine) }
     if readiness.contains(.readable) { relayUpload(&engine) }
+    if readiness.contains(.hangUp), state.upload == .ended { downloadBroke() }
   }
 
   private mutating func backendIsReady(_ readiness: Poller.Readiness, _ engine: inout Engine) {
-    if readiness.contains(.error) { state.backendReset() }
+    if readiness.contains(.error) { backendWasReset() }
     if readiness.contains(.writable) { relayUpload(&engine) }
     if readiness.contains(.readable) { relayDownload(&engine) }
-    // Closed for both directions: what the client still sends reaches nobody, and no write need find that out.
     if readiness.contains(.hangUp), state.download == .ended { uploadBroke() }
   }
 
@@ -198,9 +201,7 @@ struct Session: ~Copyable {
       state.uploadEnded()
       backend.shutdownWriting()
     case .sourceFailed: state.clientReset()
-    case .sinkFailed(.connectionReset):
-      state.backendReset()
-      upload.drop()
+    case .sinkFailed(.connectionReset): backendWasReset()
     case .sinkFailed: uploadBroke()
     }
   }
@@ -213,14 +214,16 @@ struct Session: ~Copyable {
       state.downloadEnded()
       if state.passesEndToClient { client.shutdownWriting() }
     case .sourceFailed:
-      state.backendReset()
+      backendWasReset()
       state.downloadEnded()
-    case .sinkFailed(.brokenPipe):
-      state.downloadBroke()
-      download.drop()
-      backend.shutdownReading()
+    case .sinkFailed(.brokenPipe): downloadBroke()
     case .sinkFailed: state.clientReset()
     }
+  }
+
+  private mutating func backendWasReset() {
+    state.backendReset()
+    uploadBroke()
   }
 
   private mutating func uploadBroke() {
@@ -233,6 +236,12 @@ struct Session: ~Copyable {
     }
   }
 
+  private mutating func downloadBroke() {
+    state.downloadBroke()
+    download.drop()
+    backend.shutdownReading()
+  }
+
   /// Ends the session, or waits for what it needs next.
   private mutating func goOn(_ engine: inout Engine) -> Fate {
     switch state.ending {
@@ -242,7 +251,7 @@ struct Session: ~Copyable {
       return beginLingering(&engine)
     case .reset:
       account?.ended(.resetByBackend)
-      return resetWhenDelivered(&engine)
+      return resetWhenDelivered(looks: 0, &engine)
     case nil: break
     }
     do throws(Errno) {
@@ -286,16 +295,16 @@ struct Session: ~Copyable {
     }
   }
 
-  private mutating func resetWhenDelivered(_ engine: inout Engine) -> Fate {
+  private mutating func resetWhenDelivered(looks: Int, _ engine: inout Engine) -> Fate {
     // Only TCP has a reset to send.
     guard clientIsInternet else { return over(nil, &engine) }
     guard client.unacknowledged > 0 else {
       client.resetOnClose()
       return over(nil, &engine)
     }
-    stage = .resetting
+    stage = .resetting(looks: looks)
     backend = .none
-    engine.deadlines.set(.retrySoon, for: slot, now: engine.now)
+    engine.deadlines.set(looks < Self.soonRetries ? .retrySoon : .retryLater, for: slot, now: engine.now)
     do throws(Errno) {
       try wantFromClient(.once, &engine)
       return .lives

@@ -54,6 +54,11 @@ struct Options: ParsableCommand {
   var user: String?
 
   func validate() throws {
+    for (option, time) in [
+      ("--hello-timeout", helloTimeout), ("--connect-timeout", connectTimeout), ("--idle-exit", idleExit),
+    ] where time?.nanoseconds == 0 {
+      throw ValidationError("\(option) 0: give a time of more than 0 seconds")
+    }
     if let workers, !(1...1024).contains(workers) {
       throw ValidationError("--workers \(workers): give a number from 1 to 1024")
     }
@@ -70,7 +75,7 @@ struct Seconds: ExpressibleByArgument, CustomStringConvertible {
   init(_ seconds: Int64) { nanoseconds = seconds * 1_000_000_000 }
 
   init?(argument: String) {
-    guard let seconds = Double(argument), seconds > 0, seconds <= 1e9 else { return nil }
+    guard let seconds = Double(argument), seconds >= 0, seconds <= 1e9 else { return nil }
     nanoseconds = Int64((seconds * 1e9).rounded())
   }
 

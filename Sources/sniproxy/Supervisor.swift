@@ -11,6 +11,8 @@ struct Supervisor: ~Copyable {
   private let proxy: Proxy
   private var listeners: [ListeningSocket]
   private var poller: Poller
+  private var isDraining = false
+  /// What the service manager knows of the open connections, and when it is to hear more.
   private var toldOpen = -1
   private var nextReport: Int64 = 0
 
@@ -46,11 +48,12 @@ struct Supervisor: ~Copyable {
   consuming func run() throws(Failure) -> Int32 {
     do throws(Errno) {
       try proxy.start(listeners)
-      while proxy.state == .starting { try waitForSignal(until: .max) }
+      var isStopping = false
+      while proxy.state == .starting { if try waitForSignal(until: .max) != nil { isStopping = true } }
       try checkWorkers()
       for listener in listeners { log.write(.notice, "listening on \(listener.name)") }
       serviceManager.notify("READY=1")
-      try serve()
+      if !isStopping { try serve() }
       try drain()
       return ExitStatus.success
     } catch {
@@ -63,8 +66,7 @@ struct Supervisor: ~Copyable {
   private mutating func serve() throws(Errno) {
     while true {
       let now = monotonicNow()
-      reportToServiceManager(now)
-      var due = serviceManager.isThere ? nextReport : .max
+      var due = Int64.max
       if let idle = options.idleExit?.nanoseconds {
         let idleEnd = proxy.admission.lastChange + idle
         if proxy.admission.open == 0 {
@@ -78,7 +80,7 @@ struct Supervisor: ~Copyable {
         }
       }
       if let signal = try waitForSignal(until: due) {
-        log.write(.notice, "stopping: got signal \(signal)")
+        log.write(.notice, "stopping: got \(Signals.name(signal))")
         return
       }
       try checkWorkers()
@@ -92,7 +94,7 @@ struct Supervisor: ~Copyable {
 
   /// The watchdog hears of us only while every worker's loop turns.
   private mutating func reportToServiceManager(_ now: Int64) {
-    guard serviceManager.isThere, now >= nextReport else { return }
+    guard now >= nextReport else { return }
     nextReport = now + Self.reportInterval
     if let interval = serviceManager.watchdogInterval {
       nextReport = min(nextReport, now + interval / 4)
@@ -101,13 +103,18 @@ struct Supervisor: ~Copyable {
     let open = proxy.admission.open
     if open != toldOpen {
       toldOpen = open
-      serviceManager.notify("STATUS=\(open) connections open")
+      serviceManager.notify("STATUS=\(isDraining ? "Stopping: " : "")\(open) connections open")
     }
   }
 
   /// Waits for a signal, a change in the proxy, or the time. Gives the signal.
   @discardableResult
   private mutating func waitForSignal(until due: Int64) throws(Errno) -> Int32? {
+    var due = due
+    if serviceManager.isThere {
+      reportToServiceManager(monotonicNow())
+      due = min(due, nextReport)
+    }
     let left = due == .max ? -1 : Int32(clamping: max(0, (due - monotonicNow() + 999_999) / 1_000_000))
     let count = try poller.wait(milliseconds: left)
     var received: Int32?
@@ -123,7 +130,10 @@ struct Supervisor: ~Copyable {
   // MARK: - Stopping
 
   private mutating func drain() throws(Errno) {
-    serviceManager.notify("STOPPING=1\nSTATUS=Waiting for \(proxy.admission.open) connections")
+    serviceManager.notify("STOPPING=1")
+    isDraining = true
+    toldOpen = -1
+    nextReport = 0
     let deadline = monotonicNow() + options.drainTimeout.nanoseconds
     for listener in listeners { listener.removeFile() }
     listeners = []
@@ -175,7 +185,7 @@ struct Supervisor: ~Copyable {
 
   private static let signalsToken = Token(slot: 0, generation: 0, side: 0)
   private static let changedToken = Token(slot: 1, generation: 0, side: 0)
-  private static let reportInterval: Int64 = 1_000_000_000
+  private static let reportInterval: Int64 = 5_000_000_000
   private static let endTime: Int64 = 1_000_000_000
 }
 
