@@ -46,17 +46,17 @@ struct Worker: ~Copyable {
 
   /// Runs until the program ends.
   mutating func run() throws(Errno) {
-    try startAccepting()
+    startAccepting()
     tell(.running)
     while true {
       let count = try engine.poller.wait(milliseconds: timeout)
       engine.now = monotonicNow()
       control.lastTurn.store(engine.now, ordering: .relaxed)
-      for index in 0..<count { try serve(engine.poller.event(index)) }
+      for index in 0..<count { serve(engine.poller.event(index)) }
       while let (slot, _) = engine.deadlines.takeDue(now: engine.now) {
         settle(slot, sessions[slot].deadlinePassed(&engine))
       }
-      if case .paused(let until) = accepting, until <= engine.now { try startAccepting() }
+      if case .paused(let until) = accepting, until <= engine.now { startAccepting() }
     }
   }
 
@@ -69,12 +69,12 @@ struct Worker: ~Copyable {
     return Int32(clamping: max(0, (due - monotonicNow() + 999_999) / 1_000_000))
   }
 
-  private mutating func serve(_ event: Poller.Event) throws(Errno) {
+  private mutating func serve(_ event: Poller.Event) {
     let slot = event.token.slot
-    if event.token == Self.wakeupToken { return try wake() }
+    if event.token == Self.wakeupToken { return wake() }
     if slot >= Self.firstListenerSlot {
       let index = slot - Self.firstListenerSlot
-      if case .yes = accepting, listeners.indices.contains(index) { try accept(from: listeners[index]) }
+      if case .yes = accepting, listeners.indices.contains(index) { accept(from: listeners[index]) }
       return
     }
     guard sessions[slot].generation == event.token.generation, let side = Session.Side(rawValue: event.token.side)
@@ -82,19 +82,20 @@ struct Worker: ~Copyable {
     settle(slot, sessions[slot].handle(side, event.readiness, &engine))
   }
 
-  private mutating func wake() throws(Errno) {
+  private mutating func wake() {
     control.wakeup.clear()
     switch proxy.phase {
     case .running:
       if case .atLimit = accepting {
         proxy.admission.resume()
-        try startAccepting()
+        startAccepting()
       }
     case .draining:
-      try stopAccepting(.no)
+      stopAccepting(.no)
       listeners = []
       tell(.stopped)
     case .ending:
+      stopAccepting(.no)
       for slot in sessions.indices { sessions[slot].cut(&engine) }
       tell(.ended)
     }
@@ -107,9 +108,9 @@ struct Worker: ~Copyable {
 
   // MARK: - Accepting
 
-  private mutating func accept(from listener: ListeningSocket) throws(Errno) {
+  private mutating func accept(from listener: ListeningSocket) {
     for _ in 0..<Self.acceptedAtOnce {
-      guard proxy.admission.enter(now: engine.now) else { return try pauseAtLimit() }
+      guard proxy.admission.enter(now: engine.now) else { return pauseAtLimit() }
       do throws(Errno) {
         if let accepted = try listener.accept() {
           let slot = takeSlot()
@@ -123,30 +124,37 @@ struct Worker: ~Copyable {
       } catch {
         leave()
         engine.report(.acceptFailed(error))
-        return try stopAccepting(.paused(until: engine.now + Self.acceptPause))
+        return stopAccepting(.paused(until: engine.now + Self.acceptPause))
       }
     }
   }
 
-  private mutating func pauseAtLimit() throws(Errno) {
+  private mutating func pauseAtLimit() {
     guard proxy.admission.pause() else { return }
     engine.report(.atLimit(proxy.admission.limit))
-    try stopAccepting(.atLimit)
+    stopAccepting(.atLimit)
   }
 
-  private mutating func startAccepting() throws(Errno) {
-    for index in listeners.indices {
-      try engine.poller.add(
-        listeners[index].number, [.readable, .exclusive],
-        Token(slot: Self.firstListenerSlot + index, generation: 0, side: 0))
-    }
+  private mutating func startAccepting() {
     accepting = .yes
+    for index in listeners.indices {
+      do throws(Errno) {
+        try engine.poller.add(
+          listeners[index].number, [.readable, .exclusive],
+          Token(slot: Self.firstListenerSlot + index, generation: 0, side: 0))
+      } catch {
+        engine.report(.acceptFailed(error))
+        stopAccepting(.paused(until: engine.now + Self.acceptPause))
+        return
+      }
+    }
   }
 
-  private mutating func stopAccepting(_ state: Accepting) throws(Errno) {
+  private mutating func stopAccepting(_ state: Accepting) {
     if case .atLimit = accepting { proxy.admission.resume() }
     if case .yes = accepting {
-      for listener in listeners { try engine.poller.remove(listener.number) }
+      // One that was never added is as good as removed.
+      for listener in listeners { try? engine.poller.remove(listener.number) }
     }
     accepting = state
   }

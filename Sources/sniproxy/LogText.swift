@@ -7,7 +7,7 @@ extension Event {
   var text: String {
     switch self {
     case .refused(let client, let refusal, let serverName):
-      "\(client): \(serverName.map { "\(escaped($0)): " } ?? "")refused: \(refusal.text)"
+      "\(client): \(serverName.map { "\(escaped($0)): " } ?? "")\(refusal.text)"
     case .finished(let account): account.text
     case .atLimit(let limit): "accept: paused: \(limit) connections are open, see --max-connections"
     case .acceptFailed(let error): "accept: paused for a moment: \(error)"
@@ -18,8 +18,8 @@ extension Event {
 
 extension Refusal {
   var text: String {
-    let alert = alert.map { ", alert \($0.rawValue)" } ?? ""
-    return reason + alert
+    guard let alert else { return "closed: \(reason)" }
+    return "refused with alert \(alert.rawValue): \(reason)"
   }
 
   private var reason: String {

@@ -14,7 +14,7 @@ struct Supervisor: ~Copyable {
   private var isDraining = false
   /// What the service manager knows of the open connections, and when it is to hear more.
   private var toldOpen = -1
-  private var nextReport: Int64 = 0
+  private var nextReport = Int64.max
 
   /// Opens everything that takes privilege, and gives privilege up.
   init(_ options: Options, _ signals: consuming Signals, _ log: Log) throws(Failure) {
@@ -53,6 +53,7 @@ struct Supervisor: ~Copyable {
       try checkWorkers()
       for listener in listeners { log.write(.notice, "listening on \(listener.name)") }
       serviceManager.notify("READY=1")
+      nextReport = 0
       if !isStopping { try serve() }
       try drain()
       return ExitStatus.success
