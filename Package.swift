@@ -68,7 +68,7 @@ let package = Package(
       swiftSettings: swift),
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: swift),
     .testTarget(
-      name: "KernelTests", dependencies: ["Kernel", "Wire"], cSettings: gnu, swiftSettings: swift),
+      name: "KernelTests", dependencies: ["Kernel", "Wire", "CLinux"], cSettings: gnu, swiftSettings: swift),
     .testTarget(
       name: "RelayTests", dependencies: ["Relay", "Kernel", "Wire"], cSettings: gnu,
       swiftSettings: swift),

@@ -1,0 +1,98 @@
+import CLinux
+import Glibc
+import Kernel
+import Testing
+
+/// Both ways to a Unix socket in an open directory.
+@Suite struct SocketPathTests {
+  private let folder = TemporaryDirectory()
+
+  @Test(arguments: [SocketPath.procfs, .workingDirectory]) func `what the name stands for decides`(_ way: SocketPath)
+    throws
+  {
+    let listener = try ListeningSocket(.unix(path: folder.path("elsewhere")))
+    for name in ["link", "dangling", "file", "dead", "datagram", "empty"] { folder.makeDirectory(name) }
+    folder.makeLink("link/tls-socket", to: "../elsewhere")
+    folder.makeLink("dangling/tls-socket", to: "../missing")
+    folder.makeFile("file/tls-socket")
+    _ = try ListeningSocket(.unix(path: folder.path("dead/tls-socket")))
+    let datagram = datagramSocket(folder.path("datagram/tls-socket"))
+    let results: [(String, Errno?)] = [
+      ("link", nil), ("dangling", .noSuchFileOrDirectory), ("file", .connectionRefused), ("dead", .connectionRefused),
+      ("datagram", Errno(EPROTOTYPE)), ("empty", .noSuchFileOrDirectory),
+    ]
+    for (name, error) in results { #expect(try failureToConnect(folder.path(name), by: way) == error, "\(name)") }
+    withExtendedLifetime((listener, datagram.number)) {}
+  }
+
+  @Test(arguments: [SocketPath.procfs, .workingDirectory]) func `a path of any length works`(_ way: SocketPath) throws {
+    let name = String(repeating: "n", count: 253)
+    folder.makeDirectory(name)
+    folder.makeDirectory("\(name)/\(name)")
+    let path = folder.path("\(name)/\(name)")
+    let directory = Descriptor(owning: require(unsafe open(path, O_RDONLY)))
+    let listener = try ListeningSocket(.unix(path: "/proc/self/fd/\(directory.number)/tls-socket"))
+    #expect(try failureToConnect(path, by: way) == nil)
+    let isThere = try listener.accept() != nil
+    #expect(isThere)
+  }
+
+  @Test(arguments: [SocketPath.procfs, .workingDirectory]) func `a full backlog is told at once`(_ way: SocketPath)
+    throws
+  {
+    let number = require(socket(AF_UNIX, linux_SOCK_STREAM, 0))
+    let descriptor = Descriptor(owning: number)
+    bind(number, folder.path("tls-socket"))
+    require(listen(number, 0))
+    #expect(try failureToConnect(folder.path, by: way) == nil)
+    #expect(try failureToConnect(folder.path, by: way) == .wouldBlock)
+    withExtendedLifetime(descriptor.number) {}
+  }
+
+  @Test func `a thread's working directory is its own`() throws {
+    let listener = try ListeningSocket(.unix(path: folder.path("tls-socket")))
+    let before = workingDirectory()
+    #expect(try failureToConnect(folder.path, by: .workingDirectory) == nil)
+    #expect(workingDirectory() == before)
+    withExtendedLifetime(listener) {}
+  }
+
+  @Test func `with a /proc the way is through it`() {
+    #expect(SocketPath.available == .procfs)
+  }
+
+  @Test(.enabled(if: User.isRoot)) func `in an empty root directory there is a way too`() async {
+    await #expect(processExitsWith: .success) {
+      let folder = TemporaryDirectory()
+      folder.makeDirectory("entry")
+      let listener = try ListeningSocket(.unix(path: folder.path("entry/tls-socket")))
+      require(unsafe chroot(folder.path))
+      let way = SocketPath.available
+      try way.prepareThread()
+      let error = failure { () throws(Errno) in _ = try Directory(path: "/entry").connect(to: "tls-socket", by: way) }
+      #expect(error == nil)
+      withExtendedLifetime(listener) {}
+    }
+  }
+
+  /// The error of connecting to `tls-socket` in the directory; nil if that works.
+  private func failureToConnect(_ path: String, by way: SocketPath) throws -> Errno? {
+    try onThread {
+      failure { () throws(Errno) in
+        try way.prepareThread()
+        _ = try Directory(path: path).connect(to: "tls-socket", by: way)
+      }
+    }
+  }
+
+  private func workingDirectory() -> FileIdentity? {
+    let directory = Descriptor(owning: require(unsafe open(".", O_RDONLY)))
+    return Descriptor.identity(of: directory.number)
+  }
+}
+
+private func datagramSocket(_ path: String) -> Descriptor {
+  let descriptor = Descriptor(owning: require(socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)))
+  bind(descriptor.number, path)
+  return descriptor
+}
