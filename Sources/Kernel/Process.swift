@@ -1,6 +1,15 @@
 import CLinux
 import Glibc
 
+/// The command line without the program's name, also where there is no /proc to read it from.
+package func commandLineArguments() -> [String] {
+  var arguments: [String] = []
+  while let argument = unsafe linux_argument(Int32(arguments.count + 1)) {
+    unsafe arguments.append(String(cString: argument))
+  }
+  return arguments
+}
+
 /// Nanoseconds of the clock that never jumps (`CLOCK_MONOTONIC`, clock_gettime(2)).
 package func monotonicNow() -> Int64 {
   var time = timespec()

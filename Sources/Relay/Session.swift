@@ -229,11 +229,9 @@ struct Session: ~Copyable {
   private mutating func uploadBroke() {
     state.uploadBroke()
     upload.drop()
-    if !clientIsInternet, state.upload == .broken {
-      // A Unix client's own writes fail from now on, as they would at the backend itself.
-      client.shutdownReading()
-      state.uploadEnded()
-    }
+    // A Unix client's own writes fail from now on, as they would at the backend itself. What it wrote before is still read:
+    // closing with it unread would reset the client.
+    if !clientIsInternet, state.upload == .broken { client.shutdownReading() }
   }
 
   private mutating func downloadBroke() {

@@ -28,7 +28,7 @@ enum Main {
 
   private static func parsedOptions(_ log: Log) -> Options {
     do {
-      return try Options.parse()
+      return try Options.parse(commandLineArguments())
     } catch {
       let text = Options.fullMessage(for: error)
       guard Options.exitCode(for: error) == .success else { fail(text, ExitStatus.usage, log) }

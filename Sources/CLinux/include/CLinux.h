@@ -25,6 +25,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
+// An argument of main, NULL after the last.
+const char *linux_argument(int index);
+
 // Macros that Swift cannot import.
 static const int linux_SO_PEEK_OFF = SO_PEEK_OFF;
 static const int linux_SOCK_STREAM = SOCK_STREAM;
