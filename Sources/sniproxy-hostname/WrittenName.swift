@@ -88,7 +88,5 @@ private func codePoint(_ scalar: Unicode.Scalar) -> String {
 
 /// In lower-case hexadecimal.
 func sha256(_ bytes: [UInt8]) -> String {
-  var hash = SHA256()
-  unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
-  return hash.finalize().map { ($0 < 0x10 ? "0" : "") + String($0, radix: 16) }.joined()
+  SHA256.hash(data: bytes).map { ($0 < 0x10 ? "0" : "") + String($0, radix: 16) }.joined()
 }
