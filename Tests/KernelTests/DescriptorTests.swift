@@ -24,11 +24,11 @@ import Testing
     }
   }
 
-  @Test func `without a null device the standard descriptors are opened all the same`() async {
-    await #expect(processExitsWith: .success) {
-      guard User.isRoot else { return }
-      let folder = TemporaryDirectory()
-      require(unsafe chroot(folder.path))
+  @Test(.enabled(if: User.isRoot)) func `without a null device the standard descriptors are opened all the same`() async
+  {
+    let folder = TemporaryDirectory()
+    await #expect(processExitsWith: .success) { [path = folder.path as String] in
+      require(unsafe chroot(path))
       for number: Int32 in 0...2 { close(number) }
       try Descriptor.openStandardDescriptors()
       for number: Int32 in 0...2 {

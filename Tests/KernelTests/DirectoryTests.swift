@@ -80,22 +80,21 @@ import Testing
     #expect(try !entry.contains("send-proxy-v2"))
   }
 
-  @Test(.enabled(if: User.isRoot)) func `search permission is enough, and without it there is no way`() async {
-    await #expect(processExitsWith: .success) {
-      let folder = TemporaryDirectory()
-      require(unsafe chmod(folder.path, 0o711))
-      folder.makeDirectory("open", mode: 0o711)
-      folder.makeFile("open/send-proxy-v1")
-      folder.makeDirectory("shut", mode: 0o700)
-      let listener = try ListeningSocket(.unix(path: folder.path("open/tls-socket")))
-      require(unsafe chmod(folder.path("open/tls-socket"), 0o222))
+  @Test(.enabled(if: User.isRoot)) func `search permission is enough, and without it there is no way`() async throws {
+    require(unsafe chmod(folder.path, 0o711))
+    folder.makeDirectory("open", mode: 0o711)
+    folder.makeFile("open/send-proxy-v1")
+    folder.makeDirectory("shut", mode: 0o700)
+    let listener = try ListeningSocket(.unix(path: folder.path("open/tls-socket")))
+    require(unsafe chmod(folder.path("open/tls-socket"), 0o222))
+    await #expect(processExitsWith: .success) { [path = folder.path as String] in
       try #require(User("12345:23456")).become()
-      let open = try Directory(path: folder.path).directory(Array("open".utf8))
+      let hosts = try Directory(path: path)
+      let open = try hosts.directory(Array("open".utf8))
       #expect(try open.contains("send-proxy-v1"))
       #expect(failure { () throws(Errno) in _ = try open.connect(to: "tls-socket", by: .procfs) } == nil)
-      let hosts = try Directory(path: folder.path)
       #expect(failure { () throws(Errno) in _ = try hosts.directory(Array("shut".utf8)) } == .permissionDenied)
-      withExtendedLifetime(listener) {}
     }
+    withExtendedLifetime(listener) {}
   }
 }

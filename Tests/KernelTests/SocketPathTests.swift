@@ -61,18 +61,17 @@ import Testing
     #expect(SocketPath.available == .procfs)
   }
 
-  @Test(.enabled(if: User.isRoot)) func `in an empty root directory there is a way too`() async {
-    await #expect(processExitsWith: .success) {
-      let folder = TemporaryDirectory()
-      folder.makeDirectory("entry")
-      let listener = try ListeningSocket(.unix(path: folder.path("entry/tls-socket")))
-      require(unsafe chroot(folder.path))
+  @Test(.enabled(if: User.isRoot)) func `in an empty root directory there is a way too`() async throws {
+    folder.makeDirectory("entry")
+    let listener = try ListeningSocket(.unix(path: folder.path("entry/tls-socket")))
+    await #expect(processExitsWith: .success) { [path = folder.path as String] in
+      require(unsafe chroot(path))
       let way = SocketPath.available
       try way.prepareThread()
       let error = failure { () throws(Errno) in _ = try Directory(path: "/entry").connect(to: "tls-socket", by: way) }
       #expect(error == nil)
-      withExtendedLifetime(listener) {}
     }
+    withExtendedLifetime(listener) {}
   }
 
   /// The error of connecting to `tls-socket` in the directory; nil if that works.
