@@ -20,6 +20,8 @@ struct ByteReader {
 
   var isAtEnd: Bool { position == end }
 
+  var rest: ArraySlice<UInt8> { bytes[position..<end] }
+
   mutating func uint8(_ field: Field) throws(Refusal) -> UInt8 {
     bytes[try take(1, field).lowerBound]
   }
