@@ -72,7 +72,13 @@ import Wire
   @Test func `what is no stream socket is not listening`() {
     let (reading, writing) = makePipe()
     let datagram = Descriptor(owning: require(socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)))
-    for number in [reading, writing, datagram.number, -1] { #expect(!ListeningSocket.isListening(number)) }
+    let packets = Descriptor(owning: require(socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0)))
+    let folder = TemporaryDirectory()
+    bind(packets.number, folder.path("packets"))
+    require(listen(packets.number, 1))
+    for number in [reading, writing, datagram.number, packets.number, -1] {
+      #expect(!ListeningSocket.isListening(number))
+    }
     close(reading)
     close(writing)
   }
