@@ -1,0 +1,47 @@
+import Testing
+
+@Suite(.scratch)
+struct HarnessTests {
+  @Test func rawSockets() throws {
+    let listener = try Listener(.ip4(0))
+    let client = try Connection(to: listener.address)
+    let backend = try listener.accept()
+    try client.send("question")
+    #expect(try backend.receive(8) == Array("question".utf8))
+    client.finishSending()
+    try backend.expectEnd()
+    backend.reset()
+    try client.expectEnd(.reset)
+  }
+
+  @Test func backendsOfThreads() throws {
+    let hosts = try HostsDirectory()
+    let entry = try hosts.add("echo.test")
+    try Listener(in: entry.path).echo()
+    let client = try Connection(to: .unix(entry.socket))
+    try client.send("question")
+    #expect(try client.receive(8) == Array("question".utf8))
+  }
+
+  @Test(.requires("nginx", "haproxy", "curl", "openssl"))
+  func realBackends() throws {
+    let hosts = try HostsDirectory()
+    let certificate = try Certificate("nginx.test", "haproxy.test")
+    let nginx = try hosts.add("nginx.test")
+    let haproxy = try hosts.add("haproxy.test")
+    _ = try Nginx(at: nginx.socket, certificate)
+    _ = try HAProxy(at: haproxy.socket, certificate)
+    for entry in [nginx, haproxy] {
+      let answer = try run(
+        "curl", "-sS", "--cacert", certificate.certificate, "--unix-socket", entry.socket, "https://nginx.test/")
+      #expect(answer.status == .exited(0) && answer.output.contains("nginx.test TLSv1.3"), "\(answer)")
+    }
+  }
+
+  @Test func closedDescriptors() throws {
+    let child = try Child("ls", ["/proc/self/fd"], descriptors: [0: .closed, 2: .closed, 7: .null])
+    #expect(try child.wait() == .exited(0))
+    let open = child.output.split(separator: "\n")
+    #expect(open.contains("7") && open.contains("1") && !open.contains("2"))
+  }
+}

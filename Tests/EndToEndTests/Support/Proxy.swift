@@ -1,0 +1,74 @@
+import Foundation
+import Testing
+
+/// A running sniproxy that accepts connections. It is killed when the test ends; `stop` ends it as an administrator would.
+final class Proxy {
+  let child: Child
+
+  /// Where it listens, in the order of its log.
+  let addresses: [Address]
+
+  var log: String { child.error }
+
+  /// - Parameters:
+  ///   - listen: the values of `--listen`; none where the sockets are passed, `addresses` is empty then
+  ///   - descriptors: see `Child`
+  init(
+    _ hosts: HostsDirectory, _ options: String..., listen: [String] = ["127.0.0.1:0"],
+    environment: [String: String] = [:], descriptors: [Int32: Child.Source] = [:]
+  ) throws {
+    let child = try Child(
+      try Program.path("sniproxy"), ["--hosts", hosts.path] + listen.flatMap { ["--listen", $0] } + options,
+      environment: environment, descriptors: descriptors)
+    self.child = child
+    var found: [Address] = []
+    if !listen.isEmpty {
+      try eventually("sniproxy to listen; its log: \(child.error)") {
+        found = Self.addresses(in: child.error)
+        guard child.isRunning else { throw Failure("sniproxy ended: \(child.error)") }
+        return found.count >= listen.count
+      }
+    }
+    addresses = found
+  }
+
+  func connect(_ index: Int = 0) throws -> Connection { try Connection(to: addresses[index]) }
+
+  /// Connects, and sends the hello.
+  func connect(_ hello: Hello) throws -> Connection {
+    let connection = try connect()
+    try connection.send(hello.bytes)
+    return connection
+  }
+
+  /// Stops it with a signal, and expects it to end with status 0.
+  func stop(_ signal: Int32 = SIGTERM, sourceLocation: SourceLocation = #_sourceLocation) throws {
+    child.signal(signal)
+    let status = try child.wait()
+    #expect(status == .exited(0), "its log: \(log)", sourceLocation: sourceLocation)
+  }
+
+  /// The addresses that the log names.
+  static func addresses(in log: String) -> [Address] {
+    log.split(separator: "\n").compactMap { line in
+      guard let start = line.range(of: "listening on ")?.upperBound else { return nil }
+      let address = line[start...].prefix { $0 != " " && $0 != "," }
+      if address.hasPrefix("unix:") { return .unix(String(address.dropFirst(5))) }
+      guard let colon = address.lastIndex(of: ":"), let port = UInt16(address[colon...].dropFirst()) else { return nil }
+      return address.hasPrefix("[::1]") ? .ip6(port) : .ip4(port)
+    }
+  }
+}
+
+extension Proxy {
+  var port: UInt16 { addresses[0].port }
+
+  /// What the backend `answer` says to a client who asks for the name.
+  func ask(_ name: String) throws -> String {
+    let (bytes, _) = try connect(Hello(name)).receiveAll()
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// The alert that a client gets who asks for the name.
+  func refusal(_ hello: Hello) throws -> UInt8? { try connect(hello).receiveAlert() }
+}

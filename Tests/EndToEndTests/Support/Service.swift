@@ -1,0 +1,80 @@
+import Foundation
+
+/// Serves every connection of a listener in a thread of its own, until the test ends.
+final class Service: @unchecked Sendable {
+  init(_ listener: Listener, _ body: @escaping @Sendable (Connection) throws -> Void) {
+    self.listener = listener
+    self.body = body
+    start { self.acceptAll() }
+    Scratch.current.atEnd { self.stop() }
+  }
+
+  private let listener: Listener
+  private let body: @Sendable (Connection) throws -> Void
+  private let threads = DispatchGroup()
+  private let lock = NSLock()
+  private var open: [ObjectIdentifier: Connection] = [:]
+  private var stopped = false
+
+  private func acceptAll() {
+    while !lock.withLock({ stopped }) {
+      guard let connection = try? listener.acceptUnattended(within: 0.1) else { continue }
+      lock.withLock { open[ObjectIdentifier(connection)] = connection }
+      start {
+        try? self.body(connection)
+        self.lock.withLock {
+          self.open[ObjectIdentifier(connection)] = nil
+          connection.close()
+        }
+      }
+    }
+  }
+
+  private func start(_ work: @escaping @Sendable () -> Void) {
+    let threads = threads
+    threads.enter()
+    Thread.detachNewThread {
+      work()
+      threads.leave()
+    }
+  }
+
+  private func stop() {
+    lock.withLock {
+      stopped = true
+      for connection in open.values { connection.hangUp() }
+    }
+    threads.wait()
+  }
+}
+
+extension Listener {
+  func serve(_ body: @escaping @Sendable (Connection) throws -> Void) { _ = Service(self, body) }
+
+  /// Sends back what it receives, from the first byte after the ClientHello's `count` bytes on.
+  func echo(after count: Int = 0) {
+    serve { connection in
+      _ = try connection.receive(count)
+      while true {
+        switch try connection.receiveSome() {
+        case .bytes(let bytes): try connection.send(bytes)
+        case .ended(.finished):
+          connection.finishSending()
+          return
+        case .ended(.reset): return
+        case nil: try connection.awaitBytes()
+        }
+      }
+    }
+  }
+
+  /// Tells each client its name, right after the first bytes that arrive, and ends the connection.
+  func answer(_ name: String) {
+    serve { connection in
+      try connection.awaitBytes()
+      try connection.send(name)
+      connection.finishSending()
+      _ = try connection.receiveAll()
+    }
+  }
+}

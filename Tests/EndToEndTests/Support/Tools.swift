@@ -1,0 +1,46 @@
+import Foundation
+import Testing
+
+/// The programs that a test uses but does not test.
+enum Tool {
+  static func path(_ name: String) -> String? {
+    directories.lazy.map { "\($0)/\(name)" }.first { FileManager.default.isExecutableFile(atPath: $0) }
+  }
+
+  static let directories =
+    (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
+    + ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+}
+
+extension Trait where Self == ConditionTrait {
+  /// Skips the test where one of the tools is missing.
+  static func requires(_ tools: String...) -> Self {
+    let missing = tools.filter { Tool.path($0) == nil }
+    return .enabled(if: missing.isEmpty, "not installed: \(missing.joined(separator: ", "))")
+  }
+
+  static var requiresRoot: Self { .enabled(if: geteuid() == 0, "only root can do this") }
+}
+
+/// The programs under test, as `swift build -c release` leaves them.
+enum Program {
+  static func path(_ name: String) throws -> String {
+    let path = "\(directory)/\(name)"
+    guard FileManager.default.isExecutableFile(atPath: path) else {
+      throw Failure("\(path) is missing: build it with `swift build -c release`, or set SNIPROXY_PROGRAMS")
+    }
+    return path
+  }
+
+  static let directory = ProcessInfo.processInfo.environment["SNIPROXY_PROGRAMS"] ?? "\(package)/.build/release"
+
+  /// The directory with Package.swift.
+  static let package = (0..<4).reduce(URL(filePath: #filePath)) { url, _ in url.deletingLastPathComponent() }
+    .path(percentEncoded: false).trimmingSuffix("/")
+}
+
+extension String {
+  fileprivate func trimmingSuffix(_ suffix: String) -> String {
+    hasSuffix(suffix) ? String(dropLast(suffix.count)) : self
+  }
+}
