@@ -83,14 +83,21 @@ final class Connection: @unchecked Sendable {
     }
   }
 
+  /// What arrives next, at most `limit` bytes, or the end.
+  func awaitSome(_ limit: Int = 65536) throws -> Received {
+    while true {
+      if let received = try receiveSome(limit) { return received }
+      try wait(POLLIN, "something to receive")
+    }
+  }
+
   /// Exactly as many bytes.
   func receive(_ count: Int) throws -> [UInt8] {
     var bytes: [UInt8] = []
     while bytes.count < count {
-      switch try receiveSome(min(count - bytes.count, 1 << 20)) {
+      switch try awaitSome(min(count - bytes.count, 1 << 20)) {
       case .bytes(let more): bytes += more
       case .ended(let end): throw Failure("\(end) after \(bytes.count) of \(count) bytes")
-      case nil: try wait(POLLIN, "byte \(bytes.count) of \(count)")
       }
     }
     return bytes
@@ -100,16 +107,12 @@ final class Connection: @unchecked Sendable {
   func receiveAll() throws -> (bytes: [UInt8], ending: Ending) {
     var bytes: [UInt8] = []
     while true {
-      switch try receiveSome(1 << 20) {
+      switch try awaitSome(1 << 20) {
       case .bytes(let more): bytes += more
       case .ended(let end): return (bytes, end)
-      case nil: try wait(POLLIN, "the end of the stream, after \(bytes.count) bytes")
       }
     }
   }
-
-  /// Waits until there is something to receive, be it the end.
-  func awaitBytes() throws { try wait(POLLIN, "something to receive") }
 
   /// Waits for the end of a stream that brings nothing more.
   func expectEnd(_ expected: Ending = .finished) throws {

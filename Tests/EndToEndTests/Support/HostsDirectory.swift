@@ -24,7 +24,7 @@ struct HostsDirectory {
     return try Listener(in: entry.path, backlog: backlog)
   }
 
-  enum Flag: String {
+  enum Flag: String, CaseIterable {
     case v1 = "send-proxy-v1"
     case v2 = "send-proxy-v2"
   }

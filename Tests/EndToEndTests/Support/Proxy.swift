@@ -11,15 +11,17 @@ final class Proxy {
   var log: String { child.error }
 
   /// - Parameters:
+  ///   - hosts: the value of `--hosts`; nil to leave it to the working directory
   ///   - listen: the values of `--listen`; none where the sockets are passed, `addresses` is empty then
   ///   - descriptors: see `Child`
   init(
-    _ hosts: HostsDirectory, _ options: String..., listen: [String] = ["127.0.0.1:0"],
-    environment: [String: String] = [:], descriptors: [Int32: Child.Source] = [:]
+    _ hosts: HostsDirectory?, _ options: String..., listen: [String] = ["127.0.0.1:0"],
+    workingDirectory: String? = nil, environment: [String: String] = [:], descriptors: [Int32: Child.Source] = [:]
   ) throws {
+    let arguments = (hosts.map { ["--hosts", $0.path] } ?? []) + listen.flatMap { ["--listen", $0] } + options
     let child = try Child(
-      try Program.path("sniproxy"), ["--hosts", hosts.path] + listen.flatMap { ["--listen", $0] } + options,
-      environment: environment, descriptors: descriptors)
+      try Program.path("sniproxy"), arguments, environment: environment, workingDirectory: workingDirectory,
+      descriptors: descriptors)
     self.child = child
     var found: [Address] = []
     if !listen.isEmpty {

@@ -35,18 +35,22 @@ final class Scratch: @unchecked Sendable {
 
   /// Does the work in threads, one for each index, all at once, and waits for them. The first error is thrown.
   static func inParallel(_ count: Int, _ work: @escaping @Sendable (Int) throws -> Void) throws {
-    let scratch = current
     let threads = DispatchGroup()
     let failures = Mutex<[any Error]>([])
     for index in 0..<count {
-      threads.enter()
-      Thread.detachNewThread {
-        do { try $bound.withValue(scratch) { try work(index) } } catch { failures.withLock { $0.append(error) } }
-        threads.leave()
-      }
+      current.start(in: threads) { do { try work(index) } catch { failures.withLock { $0.append(error) } } }
     }
     threads.wait()
     if let failure = failures.withLock({ $0.first }) { throw failure }
+  }
+
+  /// Does the work in a thread, which whoever waits for the group waits for.
+  func start(in group: DispatchGroup, _ work: @escaping @Sendable () -> Void) {
+    group.enter()
+    Thread.detachNewThread {
+      Self.$bound.withValue(self) { work() }
+      group.leave()
+    }
   }
 
   /// A path of its own in the directory, which nothing else in the test uses.
@@ -76,7 +80,7 @@ final class Scratch: @unchecked Sendable {
   }
 
   private func leave() {
-    for ending in endings.reversed() { ending() }
+    while let ending = lock.withLock({ endings.popLast() }) { ending() }
     try? FileManager.default.removeItem(atPath: path)
   }
 }

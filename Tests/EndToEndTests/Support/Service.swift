@@ -5,12 +5,13 @@ final class Service: @unchecked Sendable {
   init(_ listener: Listener, _ body: @escaping @Sendable (Connection) throws -> Void) {
     self.listener = listener
     self.body = body
-    start { self.acceptAll() }
-    Scratch.current.atEnd { self.stop() }
+    scratch.start(in: threads) { self.acceptAll() }
+    scratch.atEnd { self.stop() }
   }
 
   private let listener: Listener
   private let body: @Sendable (Connection) throws -> Void
+  private let scratch = Scratch.current
   private let threads = DispatchGroup()
   private let lock = NSLock()
   private var open: [ObjectIdentifier: Connection] = [:]
@@ -20,22 +21,13 @@ final class Service: @unchecked Sendable {
     while !lock.withLock({ stopped }) {
       guard let connection = try? listener.acceptUnattended(within: 0.1) else { continue }
       lock.withLock { open[ObjectIdentifier(connection)] = connection }
-      start {
+      scratch.start(in: threads) {
         try? self.body(connection)
         self.lock.withLock {
           self.open[ObjectIdentifier(connection)] = nil
           connection.close()
         }
       }
-    }
-  }
-
-  private func start(_ work: @escaping @Sendable () -> Void) {
-    let threads = threads
-    threads.enter()
-    Thread.detachNewThread {
-      work()
-      threads.leave()
     }
   }
 
@@ -55,23 +47,15 @@ extension Listener {
   func echo(after count: Int = 0) {
     serve { connection in
       _ = try connection.receive(count)
-      while true {
-        switch try connection.receiveSome() {
-        case .bytes(let bytes): try connection.send(bytes)
-        case .ended(.finished):
-          connection.finishSending()
-          return
-        case .ended(.reset): return
-        case nil: try connection.awaitBytes()
-        }
-      }
+      while case .bytes(let bytes) = try connection.awaitSome() { try connection.send(bytes) }
+      connection.finishSending()
     }
   }
 
   /// Tells each client its name, right after the first bytes that arrive, and ends the connection.
   func answer(_ name: String) {
     serve { connection in
-      try connection.awaitBytes()
+      _ = try connection.awaitSome()
       try connection.send(name)
       connection.finishSending()
       _ = try connection.receiveAll()

@@ -1,0 +1,132 @@
+import Foundation
+import Testing
+
+/// Sockets that sniproxy opens itself.
+@Suite(.scratch)
+struct ListenTests {
+  @Test func everyAddressIsServed() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("a.test").answer("here")
+    let path = Scratch.current.file("listener")
+    let proxy = try Proxy(hosts, listen: ["127.0.0.1:0", "[::1]:0", "unix:\(path)", "127.0.0.1:0"])
+    #expect(Set(proxy.addresses.map(\.description)).count == 4)
+    for address in proxy.addresses {
+      let client = try Connection(to: address)
+      try client.send(Hello("a.test").bytes)
+      #expect(try client.receiveAll().bytes == Array("here".utf8))
+    }
+  }
+
+  @Test(arguments: [":0", "0"])
+  func aPortAloneServesBothFamilies(address: String) throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("a.test").answer("here")
+    let proxy = try Proxy(hosts, listen: [address])
+    for address in [Address.ip4(proxy.port), .ip6(proxy.port)] {
+      let client = try Connection(to: address)
+      try client.send(Hello("a.test").bytes)
+      #expect(try client.receiveAll().bytes == Array("here".utf8))
+    }
+  }
+
+  /// Where the kernel has no IPv6, as in a network without its module, IPv4 alone is served. (Here: a namespace without the loopback
+  /// address of IPv6 is not enough, so the system call is made to fail.)
+  @Test(.requires("strace"))
+  func aPortAloneServesIPv4WhereThereIsNoIPv6() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("a.test").answer("here")
+    let log = Scratch.current.file("strace")
+    let child = try Child(
+      "strace",
+      [
+        "-f", "-o", log, "-e", "trace=socket", "-e", "inject=socket:error=EAFNOSUPPORT:when=1",
+        try Program.path("sniproxy"), "--hosts", hosts.path, "--listen", ":0",
+      ])
+    var addresses: [Address] = []
+    try eventually("a listening socket: \(child.error)") {
+      guard child.isRunning else { throw Failure("sniproxy ended: \(child.error)") }
+      addresses = Proxy.addresses(in: child.error)
+      return !addresses.isEmpty
+    }
+    let trace = try String(contentsOfFile: log, encoding: .utf8)
+    try #require(trace.contains("AF_INET6") && trace.contains("INJECTED"), "\(trace)")
+    let client = try Connection(to: .ip4(addresses[0].port))
+    try client.send(Hello("a.test").bytes)
+    #expect(try client.receiveAll().bytes == Array("here".utf8))
+  }
+
+  @Test func aStaleUnixSocketIsReplacedAndRemovedAtTheEnd() throws {
+    let hosts = try HostsDirectory()
+    let path = Scratch.current.file("listener")
+    try Listener(.unix(path)).close()
+    try #require(FileManager.default.fileExists(atPath: path))
+    let proxy = try Proxy(hosts, listen: ["unix:\(path)"])
+    try proxy.connect().close()
+    try proxy.stop()
+    #expect(!FileManager.default.fileExists(atPath: path))
+  }
+
+  @Test func aLiveUnixSocketIsAnError() throws {
+    let hosts = try HostsDirectory()
+    let path = Scratch.current.file("listener")
+    let owner = try Listener(.unix(path))
+    let (status, _, error) = try run(
+      try Program.path("sniproxy"), "--hosts", hosts.path, "--listen", "unix:\(path)")
+    #expect(status == .exited(111))
+    #expect(error.contains(path))
+    let client = try Connection(to: .unix(path))
+    while let asked = try owner.acceptIfAny() { asked.close() }
+    client.close()
+  }
+
+  @Test func aFileThatIsNoSocketIsNotTouched() throws {
+    let hosts = try HostsDirectory()
+    let path = Scratch.current.file("file")
+    try "precious".write(toFile: path, atomically: false, encoding: .utf8)
+    let (status, _, error) = try run(
+      try Program.path("sniproxy"), "--hosts", hosts.path, "--listen", "unix:\(path)")
+    #expect(status == .exited(111))
+    #expect(error.contains(path))
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == "precious")
+  }
+
+  @Test func aUnixSocketThatIsNoLongerOursStays() throws {
+    let hosts = try HostsDirectory()
+    let path = Scratch.current.file("listener")
+    let proxy = try Proxy(hosts, listen: ["unix:\(path)"])
+    try FileManager.default.removeItem(atPath: path)
+    let successor = try Listener(.unix(path))
+    try proxy.stop()
+    let client = try Connection(to: .unix(path))
+    try successor.accept().close()
+    try client.expectEnd()
+  }
+
+  @Test func aSocketWhoseSiblingCannotBeOpenedIsRemoved() throws {
+    let hosts = try HostsDirectory()
+    let path = Scratch.current.file("listener")
+    let (status, _, _) = try run(
+      try Program.path("sniproxy"), "--hosts", hosts.path, "--listen", "unix:\(path)", "--listen", "192.0.2.1:0")
+    #expect(status == .exited(111))
+    #expect(!FileManager.default.fileExists(atPath: path))
+  }
+
+  /// No client's socket ever becomes standard input, output or error.
+  @Test(arguments: [[0, 1, 2], [0], [2]] as [[Int32]])
+  func closedDescriptorsAreTheNullDevice(closed: [Int32]) throws {
+    let hosts = try HostsDirectory()
+    let path = Scratch.current.file("listener")
+    let sources = Dictionary(uniqueKeysWithValues: closed.map { ($0, Child.Source.closed) })
+    let child = try Child(
+      try Program.path("sniproxy"), ["--hosts", hosts.path, "--listen", "unix:\(path)"], descriptors: sources)
+    try eventually("a listening socket") { (try? Connection(to: .unix(path))) != nil }
+    for descriptor in closed {
+      let destination = try FileManager.default.destinationOfSymbolicLink(
+        atPath: "/proc/\(child.pid)/fd/\(descriptor)")
+      #expect(destination == "/dev/null")
+    }
+    let client = try Connection(to: .unix(path))
+    try client.send("no TLS at all, which the log tells\r\n")
+    #expect(try client.receiveAlert() == 10)
+  }
+}
