@@ -29,8 +29,7 @@ struct ListenTests {
     }
   }
 
-  /// Where the kernel has no IPv6, as in a network without its module, IPv4 alone is served. (Here: a namespace without the loopback
-  /// address of IPv6 is not enough, so the system call is made to fail.)
+  /// The kernel has IPv6 here, so the first socket of the main thread, the one to listen on, is made to fail as without it.
   @Test(.requires("strace"))
   func aPortAloneServesIPv4WhereThereIsNoIPv6() throws {
     let hosts = try HostsDirectory()
@@ -39,7 +38,7 @@ struct ListenTests {
     let child = try Child(
       "strace",
       [
-        "-f", "-o", log, "-e", "trace=socket", "-e", "inject=socket:error=EAFNOSUPPORT:when=1",
+        "-o", log, "-e", "trace=socket", "-e", "inject=socket:error=EAFNOSUPPORT:when=1",
         try Program.path("sniproxy"), "--hosts", hosts.path, "--listen", ":0",
       ])
     var addresses: [Address] = []

@@ -69,7 +69,7 @@ struct RealTLSTests {
     let certificate = try Certificate("nginx.test")
     let hosts = try HostsDirectory()
     let root = try Scratch.current.directory("root")
-    let content = Data((0..<(20 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) })
+    let content = try #require(try FileHandle(forReadingFrom: URL(filePath: "/dev/urandom")).read(upToCount: 20 << 20))
     try content.write(to: URL(filePath: "\(root)/file"))
     _ = try Nginx(
       at: hosts.add("nginx.test").socket, certificate, listen: "http2",

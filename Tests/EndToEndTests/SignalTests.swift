@@ -29,7 +29,7 @@ struct SignalTests {
     let old = try Proxy(hosts, "--drain-timeout", "600")
     let (client, hello) = try openEcho(old)
     old.child.signal(signal)
-    try eventually("the old copy to stop accepting") { (try? old.connect()) == nil }
+    try old.awaitStopOfAccepting()
 
     let new = try Proxy(hosts, listen: ["\(old.addresses[0])"])
     #expect(try new.ask("a.test") == "new")
@@ -50,7 +50,7 @@ struct SignalTests {
     let old = try Proxy(hosts, "--drain-timeout", "600", listen: ["unix:\(Scratch.current.file("listener"))"])
     let (client, _) = try openEcho(old)
     old.child.signal(SIGTERM)
-    try eventually("the old copy to stop accepting") { (try? old.connect()) == nil }
+    try old.awaitStopOfAccepting()
     let new = try Proxy(hosts, listen: ["\(old.addresses[0])"])
     client.finishSending()
     #expect(try old.child.wait() == .exited(0), "\(old.log)")
@@ -90,7 +90,7 @@ struct SignalTests {
     let proxy = try Proxy(hosts, "--drain-timeout", "600")
     let clients = try (0..<2).map { _ in try openEcho(proxy).client }
     proxy.child.signal(SIGTERM)
-    try eventually("it to stop accepting") { (try? proxy.connect()) == nil }
+    try proxy.awaitStopOfAccepting()
     #expect(proxy.child.isRunning)
     try proxy.stop(signal)
     #expect(proxy.connectionsCut == 2, "\(proxy.log)")
@@ -127,6 +127,11 @@ struct SignalTests {
 }
 
 extension Proxy {
+  /// Waits until nobody listens at its addresses.
+  func awaitStopOfAccepting() throws {
+    try eventually("\(addresses) to have no listener") { try addresses.allSatisfy { try !$0.hasListener } }
+  }
+
   /// How many connections were cut at the end, as the log tells it.
   var connectionsCut: Int? {
     for line in log.split(separator: "\n").reversed() where line.contains("cut") {

@@ -21,7 +21,7 @@ struct UserTests {
     #expect(status.contains("\nUid:\t\(user)\t\(user)\t\(user)\t\(user)\n"))
     #expect(status.contains("\nGid:\t\(group)\t\(group)\t\(group)\t\(group)\n"))
     let groups = try #require(status.firstMatch(of: /\nGroups:([^\n]*)\n/)).output.1
-    #expect(groups.split(separator: " ").allSatisfy { $0 == group })
+    #expect(groups.split(whereSeparator: \.isWhitespace).allSatisfy { $0 == group })
     #expect(status.contains(/\nCapEff:\t0+\n/))
     #expect(try proxy.ask("open.test") == "here")
     #expect(try proxy.refusal(Hello("closed.test")) == 112)

@@ -31,6 +31,27 @@ enum Address: Equatable, CustomStringConvertible {
     }
   }
 
+  /// Whether anybody listens there, as the kernel tells it, without a connection that could be accepted.
+  var hasListener: Bool {
+    get throws {
+      switch self {
+      case .ip4, .ip6:
+        let end = ":" + String(port, radix: 16, uppercase: true).leftPadded(to: 4)
+        return try ["tcp", "tcp6"].contains { table in
+          try String(contentsOfFile: "/proc/net/\(table)", encoding: .utf8).split(separator: "\n").contains { line in
+            let fields = line.split(separator: " ")
+            return fields[1].hasSuffix(end) && fields[3] == "0A"
+          }
+        }
+      case .unix(let path):
+        return try String(contentsOfFile: "/proc/net/unix", encoding: .utf8).split(separator: "\n").contains { line in
+          let fields = line.split(separator: " ")
+          return fields.last == Substring(path) && fields[3] == "00010000"
+        }
+      }
+    }
+  }
+
   func bind(_ descriptor: Int32) throws -> Int32 {
     unsafe try withSocketAddress { unsafe Glibc.bind(descriptor, $0, $1) }
   }
@@ -75,6 +96,10 @@ enum Address: Equatable, CustomStringConvertible {
       }
     }
   }
+}
+
+extension String {
+  fileprivate func leftPadded(to width: Int) -> String { String(repeating: "0", count: max(0, width - count)) + self }
 }
 
 /// The port at this end of an Internet socket.

@@ -67,10 +67,16 @@ extension Proxy {
 
   /// What the backend `answer` says to a client who asks for the name.
   func ask(_ name: String) throws -> String {
-    let (bytes, _) = try connect(Hello(name)).receiveAll()
+    let client = try connect(Hello(name))
+    defer { client.close() }
+    let (bytes, _) = try client.receiveAll()
     return String(decoding: bytes, as: UTF8.self)
   }
 
   /// The alert that a client gets who asks for the name.
-  func refusal(_ hello: Hello) throws -> UInt8? { try connect(hello).receiveAlert() }
+  func refusal(_ hello: Hello) throws -> UInt8? {
+    let client = try connect(hello)
+    defer { client.close() }
+    return try client.receiveAlert()
+  }
 }
