@@ -35,6 +35,16 @@ struct CommandLineTests {
     #expect(error.contains("--listen") && error.contains("service manager") && error.contains("standard input"))
   }
 
+  /// Whoever reads standard error may be slow.
+  @Test func theMessageWaitsForALogThatIsBusy() throws {
+    let log = try FullPipe()
+    let child = try Child(try Program.path("sniproxy"), [], descriptors: [2: .descriptor(log.writeEnd)])
+    usleep(200_000)
+    let message = try log.drain()
+    #expect(try child.wait() == .exited(100))
+    #expect((message + (try log.drain())).contains("--listen"))
+  }
+
   @Test func aConnectedSocketIsNoListeningSocket() throws {
     let listener = try Listener(.ip4(0))
     let client = try Connection(to: listener.address)

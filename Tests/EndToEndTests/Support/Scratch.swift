@@ -23,8 +23,10 @@ final class Scratch: @unchecked Sendable {
 
   fileprivate static func with(_ body: @Sendable () async throws -> Void) async throws {
     let scratch = try Scratch()
-    defer { scratch.leave() }
-    try await $bound.withValue(scratch) { try await body() }
+    try await $bound.withValue(scratch) {
+      defer { scratch.leave() }
+      try await body()
+    }
   }
 
   private init() throws {

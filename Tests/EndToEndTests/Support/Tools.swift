@@ -8,8 +8,8 @@ enum Tool {
   }
 
   static let directories =
-    (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
-    + ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+    ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+    + (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
 }
 
 extension Trait where Self == ConditionTrait {

@@ -1,0 +1,44 @@
+import Foundation
+
+/// A Unix datagram socket of the test's own, for what programs tell the service manager or syslog.
+final class DatagramSocket {
+  let path: String
+  private let descriptor: Int32
+
+  init(_ name: String) throws {
+    path = Scratch.current.file(name)
+    let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    self.descriptor = descriptor
+    guard descriptor >= 0, try Address.unix(path).bind(descriptor) == 0 else {
+      throw Failure("no datagram socket at \(path): \(lastError)")
+    }
+    Scratch.current.atEnd { close(descriptor) }
+  }
+
+  /// The next message, if one comes in time.
+  func receive(within seconds: Double) -> String? {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    let alarm = Alarm(in: seconds)
+    repeat {
+      if unsafe poll(&entry, 1, alarm.milliseconds) > 0 {
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 65536) { buffer, count in
+          count = max(0, unsafe recv(descriptor, buffer.baseAddress, 65536, 0))
+        }
+        return String(decoding: bytes, as: UTF8.self)
+      }
+    } while alarm.remaining > 0
+    return nil
+  }
+
+  /// Everything up to the first message with the text, that one included.
+  @discardableResult
+  func receive(until text: String) throws -> [String] {
+    let alarm = Alarm(in: patience)
+    var messages: [String] = []
+    while let message = receive(within: alarm.remaining) {
+      messages.append(message)
+      if message.contains(text) { return messages }
+    }
+    throw Failure("waited \(patience) s in vain for \(text), got: \(messages)")
+  }
+}
