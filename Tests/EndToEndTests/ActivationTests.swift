@@ -118,6 +118,7 @@ struct ActivationTests {
       let client = try Connection(to: .ip4(port))
       try client.send("no TLS at all")
       #expect(try client.receiveAlert() == 10)
+      client.close()
       try syslog.receive(until: "refused")
       // It has had nothing to do, and the next client gets a new one.
       try syslog.receive(until: "stopped")

@@ -12,6 +12,20 @@ struct SignalTests {
     #expect(proxy.connectionsCut == 0, "\(proxy.log)")
   }
 
+  /// It accepts before anything can be known of it, so a signal can come at any moment of its start.
+  @Test func aSignalDuringTheStartCounts() throws {
+    let hosts = try HostsDirectory()
+    for _ in 0..<20 {
+      let listener = try Listener(.ip4(0))
+      let proxy = try Proxy(hosts, listen: [], descriptors: [0: .descriptor(listener.descriptor)])
+      let client = try Connection(to: listener.address)
+      try client.send("no TLS at all")
+      #expect(try client.receiveAlert() == 10)
+      client.close()
+      try proxy.stop()
+    }
+  }
+
   @Test func anIgnoredSignalDoesNotEndIt() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("a.test").answer("here")

@@ -15,12 +15,22 @@ func isolated(_ program: String, _ arguments: [String], syslog: DatagramSocket) 
     """
   let devices = try Scratch.current.directory("dev")
   guard let path = Tool.path(program) else { throw Failure("\(program) is not installed") }
-  return try Child(
+  let child = try Child(
     "unshare",
     [
       "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh", devices, syslog.path,
       path,
     ] + arguments)
+  Scratch.current.atEnd { child.endNamespaces() }
+  return child
+}
+
+extension Child {
+  /// Ends a process together with the namespaces that it made: their first process ends, and with it all in them.
+  func endNamespaces() {
+    for first in (try? children(of: pid)) ?? [] { kill(first, SIGKILL) }
+    _ = try? wait()
+  }
 }
 
 /// A port of the loopback address that nobody listens on, for programs that cannot pick one themselves.
