@@ -57,15 +57,14 @@ package func availableProcessors() -> Int {
   return max(1, count)
 }
 
-/// Raises the soft limit of open descriptors to the hard one, and gives it. The corresponding C functions are `getrlimit`
-/// and `setrlimit` with `RLIMIT_NOFILE`.
+/// Raises the soft limit of open descriptors to the hard one where that is allowed, and gives what it is then. The
+/// corresponding C functions are `getrlimit` and `setrlimit` with `RLIMIT_NOFILE`.
 package func raiseDescriptorLimit() throws(Errno) -> Int {
   var limit = rlimit()
   try call { unsafe getrlimit(RLIMIT_NOFILE, &limit) }
-  if limit.rlim_cur < limit.rlim_max {
-    limit.rlim_cur = limit.rlim_max
-    try call { unsafe setrlimit(RLIMIT_NOFILE, &limit) }
-  }
+  var raised = limit
+  raised.rlim_cur = limit.rlim_max
+  if unsafe setrlimit(RLIMIT_NOFILE, &raised) == 0 { limit = raised }
   return Int(clamping: limit.rlim_cur)
 }
 

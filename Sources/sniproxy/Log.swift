@@ -107,10 +107,10 @@ final class Log: Sendable {
   private func run() {
     while true {
       let (lines, lost) = queue.withLock { queue in
+        queue.isWriting = !queue.lines.isEmpty || queue.lost > 0
         defer {
           queue.lines = []
           queue.lost = 0
-          queue.isWriting = !queue.lines.isEmpty || queue.lost > 0
         }
         return (queue.lines, queue.lost)
       }

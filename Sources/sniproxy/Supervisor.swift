@@ -171,7 +171,7 @@ struct Supervisor: ~Copyable {
 
   /// Each connection takes two descriptors: the client's and the backend's.
   private static func connectionLimit(_ options: Options, reserved: Int, _ log: Log) throws(Failure) -> Int {
-    let descriptors = try attempt("raise", "the limit of open descriptors") { () throws(Errno) in
+    let descriptors = try attempt("read", "the limit of open descriptors") { () throws(Errno) in
       try raiseDescriptorLimit()
     }
     let possible = max(1, (descriptors - reserved) / 2)
