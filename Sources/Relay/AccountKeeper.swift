@@ -26,9 +26,9 @@ final class AccountKeeper {
     account.end = end
   }
 
-  func close(uploaded: UInt64, downloaded: UInt64, now: Int64) -> Account {
-    account.uploaded = uploaded
-    account.downloaded = downloaded
+  func close(_ connection: borrowing Connection, now: Int64) -> Account {
+    account.uploaded = connection.upload.delivered
+    account.downloaded = connection.download.delivered
     account.totalTime = now - accepted
     return account
   }

@@ -21,14 +21,9 @@ struct Session: ~Copyable {
   }
 
   private var stage = Stage.free
-  private var client = Socket.none
-  private var backend = Socket.none
+  private var connection = Connection()
   private var clientInterest: Poller.Interest?
   private var backendInterest: Poller.Interest?
-  private var clientIsInternet = false
-  private var upload = Direction()
-  private var download = Direction()
-  private var state = RelayState()
   /// Only with the access log.
   private var account: AccountKeeper?
 
@@ -55,8 +50,7 @@ struct Session: ~Copyable {
     -> Fate
   {
     let endpoint = accepted.endpoint
-    client = accepted.takeSocket()
-    clientIsInternet = listener.isInternet
+    connection.begin(accepted.takeSocket(), isInternet: listener.isInternet)
     if engine.settings.accessLog {
       account = AccountKeeper(Account(client: endpoint, listener: listener.name), accepted: engine.now)
     }
@@ -75,8 +69,8 @@ struct Session: ~Copyable {
       return refuse(.hungUp, greeting, &engine)
     case .relaying:
       switch side {
-      case .client: clientIsReady(readiness, &engine)
-      case .backend: backendIsReady(readiness, &engine)
+      case .client: connection.clientIsReady(readiness, engine.buffer)
+      case .backend: connection.backendIsReady(readiness, engine.buffer)
       }
       return goOn(&engine)
     case .lingering: return linger(&engine)
@@ -104,7 +98,7 @@ struct Session: ~Copyable {
 
   private mutating func greet(_ greeting: Greeting, _ engine: inout Engine) -> Fate {
     do throws(Errno) {
-      switch try greeting.read(from: client, through: engine.buffer) {
+      switch try greeting.read(from: connection.client, through: engine.buffer) {
       case .incomplete:
         try wantFromClient(.readable, &engine)
         return .lives
@@ -137,24 +131,19 @@ struct Session: ~Copyable {
         return refuse(.backendFailed(code: error.code), greeting, &engine)
       }
     case .connected(let socket, let header):
-      backend = consume socket
-      return beginRelaying(greeting, header, &engine)
+      let prefix = header.map { proxyHeader($0, greeting) } ?? []
+      account?.connected(engine.now)
+      engine.deadlines.cancel(slot)
+      stage = .relaying
+      connection.join(socket, sending: prefix + greeting.received, engine.buffer)
+      return goOn(&engine)
     }
-  }
-
-  private mutating func beginRelaying(_ greeting: Greeting, _ header: ProxyHeader?, _ engine: inout Engine) -> Fate {
-    let prefix = header.map { proxyHeader($0, greeting) } ?? []
-    upload.begin(with: prefix + greeting.received)
-    account?.connected(engine.now)
-    engine.deadlines.cancel(slot)
-    stage = .relaying
-    relayUpload(&engine)
-    return goOn(&engine)
   }
 
   private func proxyHeader(_ header: ProxyHeader, _ greeting: Greeting) -> [UInt8] {
     header.bytes(
-      source: greeting.client, destination: client.localEndpoint, serverName: greeting.hello?.serverName ?? [],
+      source: greeting.client, destination: connection.client.localEndpoint,
+      serverName: greeting.hello?.serverName ?? [],
       protocols: greeting.hello?.protocols ?? [])
   }
 
@@ -165,85 +154,16 @@ struct Session: ~Copyable {
       .refused(client: greeting.client, refusal, serverName: greeting.hello?.serverName.map { Array($0) }))
     account?.ended(.refused(refusal))
     guard let alert = refusal.alert else { return over(nil, &engine) }
-    _ = try? client.send(alert.record)
+    _ = try? connection.client.send(alert.record)
     return beginLingering(&engine)
   }
 
   // MARK: - Relaying
 
-  // A hang-up says that a side is closed for both directions. Once all that it sent is read, nothing reaches it any more,
-  // and no write need find that out.
-
-  private mutating func clientIsReady(_ readiness: Poller.Readiness, _ engine: inout Engine) {
-    if readiness.contains(.error) { return state.clientReset() }
-    if readiness.contains(.writable) { relayDownload(&engine) }
-    if readiness.contains(.readable) { relayUpload(&engine) }
-    if readiness.contains(.hangUp), state.upload == .ended { downloadBroke() }
-  }
-
-  private mutating func backendIsReady(_ readiness: Poller.Readiness, _ engine: inout Engine) {
-    if readiness.contains(.error) { backendWasReset() }
-    if readiness.contains(.writable) { relayUpload(&engine) }
-    if readiness.contains(.readable) { relayDownload(&engine) }
-    if readiness.contains(.hangUp), state.download == .ended { uploadBroke() }
-  }
-
-  private mutating func relayUpload(_ engine: inout Engine) {
-    let outcome: Direction.Outcome
-    switch state.upload {
-    case .ended: return
-    case .open: outcome = upload.relay(from: client, to: backend, through: engine.buffer)
-    case .broken: outcome = upload.discard(from: client, through: engine.buffer)
-    }
-    switch outcome {
-    case .waiting: break
-    case .sourceEnded:
-      state.uploadEnded()
-      backend.shutdownWriting()
-    case .sourceFailed: state.clientReset()
-    case .sinkFailed(.connectionReset): backendWasReset()
-    case .sinkFailed: uploadBroke()
-    }
-  }
-
-  private mutating func relayDownload(_ engine: inout Engine) {
-    guard state.download == .open else { return }
-    switch download.relay(from: backend, to: client, through: engine.buffer) {
-    case .waiting: break
-    case .sourceEnded:
-      state.downloadEnded()
-      if state.passesEndToClient { client.shutdownWriting() }
-    case .sourceFailed:
-      backendWasReset()
-      state.downloadEnded()
-    case .sinkFailed(.brokenPipe): downloadBroke()
-    case .sinkFailed: state.clientReset()
-    }
-  }
-
-  private mutating func backendWasReset() {
-    state.backendReset()
-    uploadBroke()
-  }
-
-  private mutating func uploadBroke() {
-    state.uploadBroke()
-    upload.drop()
-    // A Unix client's own writes fail from now on, as they would at the backend itself. What it wrote before is still read:
-    // closing with it unread would reset the client.
-    if !clientIsInternet, state.upload == .broken { client.shutdownReading() }
-  }
-
-  private mutating func downloadBroke() {
-    state.downloadBroke()
-    download.drop()
-    backend.shutdownReading()
-  }
-
   /// Ends the session, or waits for what it needs next.
   private mutating func goOn(_ engine: inout Engine) -> Fate {
-    switch state.ending {
-    case .close: return over(state.clientWasReset ? .resetByClient : .finished, &engine)
+    switch connection.state.ending {
+    case .close: return over(connection.state.clientWasReset ? .resetByClient : .finished, &engine)
     case .linger:
       account?.ended(.finished)
       return beginLingering(&engine)
@@ -253,38 +173,27 @@ struct Session: ~Copyable {
     case nil: break
     }
     do throws(Errno) {
-      try wantFromClient(
-        Self.interest(reading: state.upload != .ended && !upload.isHolding, writing: download.isHolding), &engine)
-      try wantFromBackend(
-        Self.interest(reading: state.download == .open && !download.isHolding, writing: upload.isHolding), &engine)
+      try wantFromClient(connection.clientInterest, &engine)
+      try wantFromBackend(connection.backendInterest, &engine)
       return .lives
     } catch {
       return over(.cut, &engine)
     }
   }
 
-  /// A side of which nothing is wanted still tells of a hang-up or an error, once: it persists, and must not be told again
-  /// and again.
-  private static func interest(reading: Bool, writing: Bool) -> Poller.Interest {
-    var interest: Poller.Interest = []
-    if reading { interest.insert(.readable) }
-    if writing { interest.insert(.writable) }
-    return interest.isEmpty ? .once : interest
-  }
-
   // MARK: - The end
 
   /// Closing a TCP socket that holds unread data sends a reset, which can overtake an alert.
   private mutating func beginLingering(_ engine: inout Engine) -> Fate {
-    backend = .none
-    client.shutdownWriting()
+    connection.dropBackend()
+    connection.client.shutdownWriting()
     stage = .lingering
     engine.deadlines.set(.linger, for: slot, now: engine.now)
     return linger(&engine)
   }
 
   private mutating func linger(_ engine: inout Engine) -> Fate {
-    guard case .waiting = upload.discard(from: client, through: engine.buffer) else { return over(nil, &engine) }
+    guard connection.discardFromClient(engine.buffer) else { return over(nil, &engine) }
     do throws(Errno) {
       try wantFromClient(.readable, &engine)
       return .lives
@@ -295,13 +204,13 @@ struct Session: ~Copyable {
 
   private mutating func resetWhenDelivered(looks: Int, _ engine: inout Engine) -> Fate {
     // Only TCP has a reset to send.
-    guard clientIsInternet else { return over(nil, &engine) }
-    guard client.unacknowledged > 0 else {
-      client.resetOnClose()
+    guard connection.clientIsInternet else { return over(nil, &engine) }
+    guard connection.client.unacknowledged > 0 else {
+      connection.client.resetOnClose()
       return over(nil, &engine)
     }
     stage = .resetting(looks: looks)
-    backend = .none
+    connection.dropBackend()
     engine.deadlines.set(looks < Self.soonRetries ? .retrySoon : .retryLater, for: slot, now: engine.now)
     do throws(Errno) {
       try wantFromClient(.once, &engine)
@@ -316,23 +225,22 @@ struct Session: ~Copyable {
     if let account {
       if let end { account.ended(end) }
       engine.report(
-        .finished(account.close(uploaded: upload.delivered, downloaded: download.delivered, now: engine.now)))
+        .finished(account.close(connection, now: engine.now)))
     }
     stage = .free
-    client = .none
-    backend = .none
+    connection = Connection()
     return .over
   }
 
   // MARK: - Events
 
   private mutating func wantFromClient(_ interest: Poller.Interest, _ engine: inout Engine) throws(Errno) {
-    try engine.want(interest, insteadOf: clientInterest, of: client.number, token(.client))
+    try engine.want(interest, insteadOf: clientInterest, of: connection.client.number, token(.client))
     clientInterest = interest
   }
 
   private mutating func wantFromBackend(_ interest: Poller.Interest, _ engine: inout Engine) throws(Errno) {
-    try engine.want(interest, insteadOf: backendInterest, of: backend.number, token(.backend))
+    try engine.want(interest, insteadOf: backendInterest, of: connection.backend.number, token(.backend))
     backendInterest = interest
   }
 
