@@ -7,6 +7,7 @@ struct Options: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sniproxy",
     abstract: "Route TLS connections by server name to Unix sockets.",
+    usage: "sniproxy [--listen ADDRESS ...] [--hosts DIR] [OPTION ...]",
     discussion: """
       Reads the server name from each client's ClientHello, looks it up as a \
       directory in the hosts directory, and relays the untouched bytes to the \
@@ -14,6 +15,8 @@ struct Options: ParsableCommand {
 
       Listening sockets come from --listen, else from the service manager, else \
       from standard input.
+
+      Exit status: 0 success; 100 wrong usage; 111 a system call failed.
       """,
     version: "sniproxy \(version)")
 
@@ -22,7 +25,7 @@ struct Options: ParsableCommand {
       "Listen here (repeatable): 127.0.0.1:8443, [::1]:8443, :8443, 8443 or unix:PATH.", valueName: "address"))
   var listen: [ListenAddress] = []
 
-  @Option(help: ArgumentHelp("The hosts directory (default: the working directory).", valueName: "dir"))
+  @Option(help: ArgumentHelp("The hosts directory.", valueName: "dir"))
   var hosts = "."
 
   @Flag(help: "Host directories are named by the SHA-256 of the name.")
