@@ -48,7 +48,7 @@ import Wire
     for groups: [UInt16] in [
       [0, 0, 0, 0, 0, 0, 0xc000, 0x0201], [0, 0, 0, 0, 1, 0xffff, 0xc000, 0x0201],
       [1, 0, 0, 0, 0, 0xffff, 0xc000, 0x0201],
-      [0, 0, 0, 0, 0, 0xfffe, 0xc000, 0x0201],
+      [0, 0, 0, 0, 0, 0xfffe, 0xc000, 0x0201], [0, 0, 0, 0, 0, 0x00ff, 0xc000, 0x0201],
     ] {
       let other = IPAddress.v6(groups: groups)
       #expect(other.unmapped == other)
