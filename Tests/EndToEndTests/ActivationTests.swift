@@ -95,6 +95,7 @@ struct ActivationTests {
       #expect(
         try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(sniproxy)/fd/\(descriptor)") == "/dev/null")
     }
+    client.close()
     kill(sniproxy, SIGTERM)
     #expect(try child.wait() == .exited(0))
     let written = try String(contentsOfFile: trace, encoding: .utf8).split(separator: "\n")

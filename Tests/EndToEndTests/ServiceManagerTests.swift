@@ -51,16 +51,16 @@ struct ServiceManagerTests {
   }
 
   /// The watchdog is fed, and no longer once one thread of the workers stands still while the others turn.
-  @Test(.requires("python3"), arguments: [0, 1, 2])
+  @Test(.requires("python3"), arguments: [0, 1])
   func theWatchdogNoticesAStoppedWorker(worker: Int) throws {
     let manager = try DatagramSocket("notify")
     let proxy = try Proxy(
-      try HostsDirectory(), "--workers", "3", environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "500000"])
+      try HostsDirectory(), "--workers", "2", environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "300000"])
     for _ in 0..<5 { try manager.receive(until: "WATCHDOG=1") }
 
     let stopped = try StoppedThread("worker \(worker)", of: proxy.child.pid)
     let alarm = Alarm(in: patience)
-    while let message = manager.receive(within: 2) {
+    while let message = manager.receive(within: 1.2) {
       if alarm.remaining == 0 { throw Failure("the watchdog is still fed: \(message)") }
     }
     #expect(proxy.child.isRunning)
@@ -74,7 +74,7 @@ struct ServiceManagerTests {
     try hosts.addBackend("echo.test").echo()
     let manager = try DatagramSocket("notify")
     let proxy = try Proxy(
-      hosts, "--drain-timeout", "600", environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "500000"])
+      hosts, "--drain-timeout", "600", environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "300000"])
     let client = try proxy.connect(Hello("echo.test"))
     _ = try client.receive(1)
     proxy.child.signal(SIGTERM)

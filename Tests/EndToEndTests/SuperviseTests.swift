@@ -45,6 +45,7 @@ struct SuperviseTests {
     try eventually("it to end") { try service.status("up") == "false" }
     #expect(try service.status("exitcode") == "0")
     #expect(kill(third, 0) == -1)
+    #expect(!service.log.contains(/[1-9][0-9]* connections? cut/), "\(service.log)")
   }
 
   private func ask(_ address: Address) throws -> String {
@@ -62,6 +63,9 @@ struct SuperviseTests {
 /// A service directory with its supervisor.
 private struct ServiceDirectory {
   let directory: String
+  let supervisor: Child
+
+  var log: String { supervisor.error }
 
   init(_ binder: SuperviseTests.Binder, _ address: Address, _ hosts: HostsDirectory) throws {
     directory = try Scratch.current.directory("service")
@@ -78,10 +82,11 @@ private struct ServiceDirectory {
         os.execv(sys.argv[1], sys.argv[1:])' \(sniproxy)
         """
       }
-    let file = "\(directory)/run"
-    try "#!/bin/sh\nexec \(run)\n".write(toFile: file, atomically: false, encoding: .utf8)
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file)
-    let supervisor = try Child("s6-supervise", [directory])
+    // Written by another process: a child of this one, started by another test in that moment, would keep the file open for
+    // writing, and it could not be executed.
+    try EndToEndTests.run(
+      "sh", "-c", "printf '%s\\n' '#!/bin/sh' \"exec $1\" > \"$2\" && chmod 755 \"$2\"", "sh", run, "\(directory)/run")
+    supervisor = try Child("s6-supervise", [directory])
     // s6-supervise starts the service in a session of its own, which does not end with the supervisor's process group.
     Scratch.current.atEnd { [self] in
       control("-xdk")
