@@ -89,12 +89,13 @@ package final class ListeningSocket: Sendable {
     // a new copy may be accepting by then.
     try setNonBlocking(number)
     guard isInternet else { return }
-    // Accepted sockets inherit these (tcp(7)), so no connection pays for them.
-    try setOption(number, SOL_SOCKET, SO_KEEPALIVE, Int32(1))
-    try setOption(number, Int32(IPPROTO_TCP), TCP_KEEPIDLE, Int32(60))
-    try setOption(number, Int32(IPPROTO_TCP), TCP_KEEPINTVL, Int32(15))
-    try setOption(number, Int32(IPPROTO_TCP), TCP_KEEPCNT, Int32(8))
-    try setOption(number, Int32(IPPROTO_TCP), TCP_NODELAY, Int32(1))
+    // Accepted sockets inherit these (tcp(7)), so no connection pays for them. A passed socket of another protocol than TCP
+    // may not know them all.
+    try? setOption(number, SOL_SOCKET, SO_KEEPALIVE, Int32(1))
+    try? setOption(number, Int32(IPPROTO_TCP), TCP_KEEPIDLE, Int32(60))
+    try? setOption(number, Int32(IPPROTO_TCP), TCP_KEEPINTVL, Int32(15))
+    try? setOption(number, Int32(IPPROTO_TCP), TCP_KEEPCNT, Int32(8))
+    try? setOption(number, Int32(IPPROTO_TCP), TCP_NODELAY, Int32(1))
   }
 
   private static func bound(_ address: SocketAddress, onlyV6: Bool? = nil) throws(Errno) -> Descriptor {
