@@ -13,7 +13,6 @@ SWIFT ?= swift
 SCRATCH ?= .build
 STATIC_SCRATCH ?= .build/static
 
-# Tests are built with the flags of the programs, so that nothing is compiled twice.
 FLAGS = -c release --static-swift-stdlib --scratch-path $(SCRATCH)
 STATIC_FLAGS = -c release --static-swift-stdlib --disable-default-traits -Xswiftc -static-executable \
   --scratch-path $(STATIC_SCRATCH) --product sniproxy
@@ -34,17 +33,19 @@ static: need-build
 need-build:
 	@packaging/need build
 
+# In debug: XCTest comes with the dynamic standard library only, so the programs' flags do not serve.
 test:
 	@packaging/need build test
 	$(SWIFT) build $(FLAGS)
 	$(SWIFT) build $(STATIC_FLAGS)
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_FILES)
-	SNIPROXY_PROGRAMS=$(PROGRAMS) SNIPROXY_STATIC=$(STATIC_SCRATCH)/release/sniproxy $(SWIFT) test $(FLAGS)
+	SNIPROXY_PROGRAMS=$(abspath $(PROGRAMS)) SNIPROXY_STATIC=$(abspath $(STATIC_SCRATCH)/release/sniproxy) \
+	  $(SWIFT) test --scratch-path $(SCRATCH)
 
 run:
 	@packaging/need build demo
 	$(SWIFT) build $(FLAGS)
-	@SNIPROXY_PROGRAMS=$(PROGRAMS) examples/demo/run
+	@SNIPROXY_PROGRAMS=$(abspath $(PROGRAMS)) examples/demo/run
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive $(SWIFT_FILES)
@@ -58,7 +59,7 @@ install:
 	install -s -m 755 $(PROGRAMS)/sniproxy $(DESTDIR)$(SBINDIR)/sniproxy
 	install -s -m 755 $(PROGRAMS)/sniproxy-hostname $(DESTDIR)$(BINDIR)/sniproxy-hostname
 	install -m 644 systemd/sniproxy.socket $(DESTDIR)$(UNITDIR)/sniproxy.socket
-	sed 's|@sbindir@|$(SBINDIR)|' systemd/sniproxy.service >$(DESTDIR)$(UNITDIR)/sniproxy.service
+	sed 's|/usr/local/sbin/|$(SBINDIR)/|' systemd/sniproxy.service >$(DESTDIR)$(UNITDIR)/sniproxy.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/sniproxy.service
 	install -m 644 systemd/sniproxy.sysusers $(DESTDIR)$(SYSUSERSDIR)/sniproxy.conf
 	install -d $(DESTDIR)$(DOCDIR)/docs
