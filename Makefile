@@ -63,7 +63,7 @@ install:
 	chmod 644 $(DESTDIR)$(UNITDIR)/sniproxy.service
 	install -m 644 systemd/sniproxy.sysusers $(DESTDIR)$(SYSUSERSDIR)/sniproxy.conf
 	install -d $(DESTDIR)$(DOCDIR)/docs
-	install -m 644 README.md CHANGELOG.md SECURITY.md LICENSE $(DESTDIR)$(DOCDIR)
+	install -m 644 README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE $(DESTDIR)$(DOCDIR)
 	install -m 644 docs/*.svg $(DESTDIR)$(DOCDIR)/docs
 	cp -R --no-preserve=ownership examples $(DESTDIR)$(DOCDIR)
 
