@@ -2,20 +2,22 @@ import Foundation
 import Testing
 
 /// The units that are shipped, under a real systemd.
-@Suite(.scratch, .serialized, .requiresRoot, .requires("systemctl", "unshare", "nsenter", "curl", "nginx", "openssl"))
+@Suite(
+  .scratch, .serialized, .requiresRoot, .requires("make", "systemctl", "unshare", "nsenter", "curl", "nginx", "openssl")
+)
 struct SystemdTests {
   @Test func theShippedUnits() throws {
-    let certificate = try Certificate("nginx.test")
+    let certificate = try Certificate("nginx.test", "user.test")
     let hosts = try HostsDirectory()
     _ = try Nginx(at: hosts.add("nginx.test").socket, certificate)
-    let units = ["sniproxy.socket", "sniproxy.service"].map { "\(Program.package)/systemd/\($0)" }
-    let service = try String(contentsOfFile: units[1], encoding: .utf8)
-    let program = try #require(service.firstMatch(of: /(?m)^ExecStart=([^ \n]+)/)).output.1
+    let home = HostsDirectory(path: try Scratch.current.directory("home"))
+    _ = try Nginx(at: home.add("site").socket, certificate)
+    try link("\(hosts.path)/user.test", to: "/home/user/site")
     let machine = try Machine(
-      units: units, programs: [String(program): try Program.path("sniproxy")], mounts: ["/srv/sniproxy": hosts.path])
+      installed: try install(), mounts: ["/srv/sniproxy": hosts.path, "/home/user": home.path])
 
-    func curl() throws -> String {
-      let answer = try machine.run("curl", Proxy.curlArguments("nginx.test", port: 443, certificate))
+    func curl(_ name: String = "nginx.test") throws -> String {
+      let answer = try machine.run("curl", Proxy.curlArguments(name, port: 443, certificate))
       #expect(answer.status == .exited(0), "\(answer.error)\n\(machine.log)")
       return answer.output
     }
@@ -24,10 +26,12 @@ struct SystemdTests {
         .trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    #expect(try machine.run("systemctl", "start", "sniproxy.socket").status == .exited(0))
+    #expect(try machine.run("systemd-sysusers").status == .exited(0))
+    #expect(try machine.run("systemctl", "enable", "--now", "sniproxy.socket").status == .exited(0), "\(machine.log)")
     #expect(try property("ActiveState") == "inactive")
     #expect(try curl().hasPrefix("nginx nginx.test TLSv1.3"))
     #expect(try property("ActiveState") == "active")
+    #expect(try curl("user.test").hasPrefix("nginx user.test"), "the sandbox hides no user's socket")
     try eventually("a status that tells the open connections") {
       try property("StatusText").contains(/[0-9]+/)
     }
@@ -49,5 +53,21 @@ struct SystemdTests {
     let journal = try machine.run("journalctl", "--unit", "sniproxy.service", "--output", "verbose").output
     #expect(journal.contains("MESSAGE=listening on ") || journal.contains("MESSAGE=sniproxy: listening on "))
     #expect(!journal.contains(/MESSAGE=<[0-7]>/), "the level is no part of the message")
+  }
+
+  @Test func theShippedUnitsHaveNoMistakes() throws {
+    let machine = try Machine(installed: try install(), mounts: [:])
+    #expect(try machine.run("systemd-sysusers").status == .exited(0))
+    let verdict = try machine.run("systemd-analyze", "verify", "sniproxy.socket", "sniproxy.service")
+    #expect(verdict.status == .exited(0) && verdict.error.isEmpty, "\(verdict)")
+  }
+
+  /// Lays out what `make install` installs.
+  private func install() throws -> String {
+    let directory = try Scratch.current.directory("installed")
+    let made = try run(
+      "make", "-C", Program.package, "install", "DESTDIR=\(directory)", "PROGRAMS=\(Program.directory)")
+    guard made.status == .exited(0) else { throw Failure("make install failed: \(made.output)\(made.error)") }
+    return directory
   }
 }

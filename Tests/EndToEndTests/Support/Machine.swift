@@ -4,29 +4,20 @@ import Foundation
 /// journal. Nothing of the real machine's services is started in it. Only root can make one.
 final class Machine {
   /// - Parameters:
-  ///   - units: unit files, and directories of drop-ins, to install
-  ///   - programs: where the machine has which program
+  ///   - installed: a directory whose files are laid over the file system
   ///   - mounts: where the machine has which directory of this one, apart from the test's scratch directory
-  init(units: [String], programs: [String: String], mounts: [String: String]) throws {
+  init(installed: String, mounts: [String: String]) throws {
     let scratch = Scratch.current
     let directory = try scratch.directory("machine")
     console = "\(directory)/console"
-    let installed = try scratch.directory("units")
-    for unit in units {
-      let name = URL(filePath: unit).lastPathComponent
-      try FileManager.default.copyItem(atPath: unit, toPath: "\(installed)/\(name)")
-    }
     try FileManager.default.createDirectory(atPath: "\(directory)/root", withIntermediateDirectories: false)
-    try "[Unit]\nRequires=basic.target\nWants=systemd-journald.service\n".write(
-      toFile: "\(installed)/tests.target", atomically: false, encoding: .utf8)
-
     let group = try ControlGroup()
-    let copies = programs.map { "\($0.value)=\($0.key)" } + mounts.map { "\($0.value)=\($0.key)" }
     unshared = try Child(
       "sh",
       ["-c", "echo $$ > \"$1/cgroup.procs\" && shift && exec \"$@\"", "sh", group.path]
         + ["unshare", "--cgroup", "--pid", "--fork", "--kill-child", "--net", "--ipc", "--uts", "--mount"]
-        + ["sh", "-c", Self.boot, "sh", directory, scratch.path, installed] + copies)
+        + ["sh", "-c", Self.boot, "sh", directory, scratch.path, installed]
+        + mounts.flatMap { [$0.value, $0.key] })
     scratch.atEnd { [unshared] in unshared.endNamespaces() }
     try eventually("systemd to start: \(unshared.error)") {
       guard unshared.isRunning else { throw Failure("no systemd: \(unshared.error)\n\(log)") }
@@ -61,7 +52,7 @@ final class Machine {
 
   private static let boot = #"""
     set -e
-    directory=$1 scratch=$2 units=$3
+    directory=$1 scratch=$2 installed=$3
     shift 3
     root=$directory/root
     mount --make-rprivate /
@@ -89,14 +80,14 @@ final class Machine {
     for wants in usr/lib/systemd/system/*.wants etc/systemd/system; do mount -t tmpfs tmpfs $wants; done
     mkdir -p run/systemd/system .$scratch
     ln -s /dev/null run/systemd/system/systemd-journald-audit.socket
-    cp -r $units/. run/systemd/system
+    cp -r $installed/. .
+    printf '[Unit]\nRequires=basic.target\nWants=systemd-journald.service\n' > run/systemd/system/tests.target
     mount --bind $scratch .$scratch
-    for copy; do
-      from=${copy%%=*} to=.${copy#*=}
-      if [ -d $from ]; then mkdir -p $to; else mkdir -p ${to%/*}; touch $to; fi
-      mount --bind $from $to
+    while [ $# -gt 0 ]; do
+      mkdir -p .$2
+      mount --bind $1 .$2
+      shift 2
     done
-    hostname machine.test
     ip link set lo up
     mkdir .old
     pivot_root . .old

@@ -32,7 +32,10 @@ enum Program {
     return path
   }
 
-  static let directory = ProcessInfo.processInfo.environment["SNIPROXY_PROGRAMS"] ?? "\(package)/.build/release"
+  static let directory: String = {
+    let named = ProcessInfo.processInfo.environment["SNIPROXY_PROGRAMS"] ?? ".build/release"
+    return named.hasPrefix("/") ? named : "\(package)/\(named)"
+  }()
 
   /// The directory with Package.swift.
   static let package = (0..<4).reduce(URL(filePath: #filePath)) { url, _ in url.deletingLastPathComponent() }
