@@ -12,7 +12,7 @@ struct ActivationTests {
   }
 
   @Test(arguments: [Address.ip4(0), .ip6(0), .unix("passed")])
-  func standardInput(wanted: Address) throws {
+  func `a listening socket as standard input is served, and left as it was`(wanted: Address) throws {
     let listener = try Listener(wanted == .unix("passed") ? .unix(Scratch.current.file("passed")) : wanted)
     let proxy = try Proxy(hosts, listen: [], descriptors: [0: .descriptor(listener.descriptor)])
     #expect(try ask(listener.address) == "here")
@@ -26,7 +26,7 @@ struct ActivationTests {
   }
 
   /// `--listen` comes first of the three ways.
-  @Test func standardInputIsLeftAloneWhereAnAddressIsGiven() throws {
+  @Test func `standard input is left alone where an address is given`() throws {
     let listener = try Listener(.ip4(0))
     let proxy = try Proxy(hosts, descriptors: [0: .descriptor(listener.descriptor)])
     #expect(try proxy.ask("a.test") == "here")
@@ -36,7 +36,7 @@ struct ActivationTests {
   }
 
   @Test(.requires("systemd-socket-activate"))
-  func oneSocketFromTheServiceManager() throws {
+  func `one socket from systemd-socket-activate`() throws {
     let port = try unusedPort()
     let child = try socketActivate(["127.0.0.1:\(port)"])
     #expect(try ask(.ip4(port)) == "here")
@@ -46,7 +46,7 @@ struct ActivationTests {
   }
 
   @Test(.requires("systemd-socket-activate"))
-  func allSocketsFromTheServiceManager() throws {
+  func `all sockets from systemd-socket-activate are served`() throws {
     let ports = try [unusedPort(), unusedPort()]
     let path = Scratch.current.file("passed")
     let child = try socketActivate(["127.0.0.1:\(ports[0])", "[::1]:\(ports[1])", path])
@@ -56,7 +56,7 @@ struct ActivationTests {
   }
 
   /// The variables of systemd count for the process that they name only.
-  @Test func socketsForAnotherProcessAreNotOurs() throws {
+  @Test func `sockets for another process are not ours`() throws {
     let listener = try Listener(.ip4(0))
     let child = try Child(
       try Program.path("sniproxy"), ["--hosts", hosts.path], environment: ["LISTEN_PID": "1", "LISTEN_FDS": "1"],
@@ -65,7 +65,7 @@ struct ActivationTests {
   }
 
   @Test(.requires("systemd-socket-activate"))
-  func inetdModeOfTheServiceManager() throws {
+  func `systemd-socket-activate --inetd`() throws {
     let port = try unusedPort()
     let child = try socketActivate(["127.0.0.1:\(port)"], "--inetd")
     #expect(try ask(.ip4(port)) == "here")
@@ -77,7 +77,7 @@ struct ActivationTests {
 
   /// inetd passes the listening socket as descriptors 0, 1 and 2. What is written to it fails, so the system calls tell.
   @Test(.requires("strace"))
-  func nothingIsWrittenToTheListeningSocket() throws {
+  func `nothing is written to a listening socket that is descriptors 0, 1 and 2`() throws {
     let listener = try Listener(.ip4(0))
     let trace = Scratch.current.file("trace")
     let calls = "trace=write,writev,sendto,sendmsg,sendmmsg"
@@ -105,7 +105,7 @@ struct ActivationTests {
   }
 
   @Test(.requiresRoot, .requires("inetd", "unshare"))
-  func inetdWait() throws {
+  func `inetd starts it anew after an idle exit, and its log goes to syslog`() throws {
     let port = try unusedPort()
     let configuration = Scratch.current.file("inetd.conf")
     let program = try Program.path("sniproxy")

@@ -21,7 +21,7 @@ struct CommandLineTests {
     ["--no-such-option"], ["--hashed=yes"], ["an-argument"],
     ["--hosts"], ["--listen"], ["--workers"], ["--user"],
   ])
-  func wrongUsage(_ wrong: [String]) throws {
+  func `wrong usage ends with 100, and a message that names the culprit`(_ wrong: [String]) throws {
     let listen = wrong[0] == "--listen" ? [] : ["--listen", "127.0.0.1:0"]
     let (status, output, error) = try sniproxy(listen + wrong)
     #expect(status == .exited(100), "\(error)")
@@ -29,14 +29,14 @@ struct CommandLineTests {
     #expect(error.contains(wrong[0].replacing(/=.*/, with: "")), "the message names the culprit: \(error)")
   }
 
-  @Test func withoutAListeningSocketTheThreeWaysAreShown() throws {
+  @Test func `without a listening socket the three ways are shown`() throws {
     let (status, _, error) = try sniproxy([])
     #expect(status == .exited(100))
     #expect(error.contains("--listen") && error.contains("service manager") && error.contains("standard input"))
   }
 
   /// Whoever reads standard error may be slow.
-  @Test func theMessageWaitsForALogThatIsBusy() throws {
+  @Test func `the message waits for a standard error that is busy`() throws {
     let log = try FullPipe()
     let child = try Child(try Program.path("sniproxy"), [], descriptors: [2: .descriptor(log.writeEnd)])
     usleep(200_000)
@@ -45,27 +45,27 @@ struct CommandLineTests {
     #expect((message + (try log.drain())).contains("--listen"))
   }
 
-  @Test func aConnectedSocketIsNoListeningSocket() throws {
+  @Test func `a connected socket as standard input is no listening socket`() throws {
     let listener = try Listener(.ip4(0))
     let client = try Connection(to: listener.address)
     #expect(try sniproxy([], standardInput: .descriptor(client.descriptor)).status == .exited(100))
   }
 
-  @Test func anAddressInUse() throws {
+  @Test func `an address in use ends it with 111`() throws {
     let listener = try Listener(.ip4(0))
     let (status, _, error) = try sniproxy(["--listen", "\(listener.address)"])
     #expect(status == .exited(111))
     #expect(error.contains("\(listener.address)") && error.contains("in use"))
   }
 
-  @Test func anAddressOfAnotherMachine() throws {
+  @Test func `an address of another machine ends it with 111`() throws {
     let (status, _, error) = try sniproxy(["--listen", "127.0.0.1:0", "--listen", "192.0.2.1:0"])
     #expect(status == .exited(111))
     #expect(error.contains("192.0.2.1:0"))
   }
 
   @Test(arguments: ["sniproxy", "sniproxy-hostname"])
-  func helpAndVersion(program: String) throws {
+  func `--help and --version are answered on standard output`(program: String) throws {
     let path = try Program.path(program)
     let help = try run(path, "--help")
     #expect(help.status == .exited(0) && help.error.isEmpty)
@@ -75,7 +75,7 @@ struct CommandLineTests {
     #expect(version.output.contains(/[0-9]+\.[0-9]+/))
   }
 
-  @Test func theHelpNamesEveryOption() throws {
+  @Test func `the help names every option`() throws {
     let help = try sniproxy(["--help"]).output
     let options = [
       "listen", "hosts", "hashed", "workers", "hello-timeout", "connect-timeout", "drain-timeout", "max-connections",

@@ -2,7 +2,7 @@ import Testing
 
 @Suite(.scratch)
 struct HarnessTests {
-  @Test func rawSockets() throws {
+  @Test func `raw sockets talk, end and reset`() throws {
     let listener = try Listener(.ip4(0))
     let client = try Connection(to: listener.address)
     let backend = try listener.accept()
@@ -14,7 +14,7 @@ struct HarnessTests {
     try client.expectEnd(.reset)
   }
 
-  @Test func backendsOfThreads() throws {
+  @Test func `a backend of threads echoes`() throws {
     let hosts = try HostsDirectory()
     let entry = try hosts.add("echo.test")
     try Listener(in: entry.path).echo()
@@ -24,7 +24,7 @@ struct HarnessTests {
   }
 
   @Test(.requires("nginx", "haproxy", "curl", "openssl"))
-  func realBackends() throws {
+  func `nginx and HAProxy answer at their sockets`() throws {
     let hosts = try HostsDirectory()
     let certificate = try Certificate("nginx.test", "haproxy.test")
     let nginx = try hosts.add("nginx.test")
@@ -38,7 +38,7 @@ struct HarnessTests {
     }
   }
 
-  @Test func closedDescriptors() throws {
+  @Test func `a child has the descriptors that it was given, and no others closed`() throws {
     let child = try Child("ls", ["/proc/self/fd"], descriptors: [0: .closed, 2: .closed, 7: .null])
     #expect(try child.wait() == .exited(0))
     let open = child.output.split(separator: "\n")

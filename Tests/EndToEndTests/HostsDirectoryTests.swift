@@ -4,14 +4,14 @@ import Testing
 /// Where sniproxy looks for a name's backend.
 @Suite(.scratch)
 struct HostsDirectoryTests {
-  @Test func theWorkingDirectoryIsTheDefault() throws {
+  @Test func `the working directory is the default`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("here.test").answer("here")
     let proxy = try Proxy(nil, workingDirectory: hosts.path)
     #expect(try proxy.ask("here.test") == "here")
   }
 
-  @Test func theNameIsLowerCasedBeforeTheLookUp() throws {
+  @Test func `the name is lower-cased before the look-up`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("case.test").answer("lower case")
     try hosts.addBackend("UPPER.test").answer("upper case")
@@ -20,7 +20,7 @@ struct HostsDirectoryTests {
     #expect(try proxy.refusal(Hello("UPPER.test")) == 112)
   }
 
-  @Test func hashed() throws {
+  @Test func `with --hashed entries are named by the SHA-256 of the lower-case name`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend(try sha256("hashed.test")).answer("hashed")
     try hosts.addBackend("plain.test").answer("plain")
@@ -31,9 +31,8 @@ struct HostsDirectoryTests {
     #expect(try proxy.refusal(Hello(try sha256("hashed.test"))) == 112)
   }
 
-  /// The 108-byte limit of socket addresses does not show, however long the name and the path before it.
   @Test(arguments: [false, true])
-  func longPaths(hashed: Bool) throws {
+  func `the 108-byte limit of socket addresses does not show`(hashed: Bool) throws {
     var path = try Scratch.current.directory("deep")
     while path.utf8.count < 3000 { path += "/" + String(repeating: "d", count: 200) }
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
@@ -50,7 +49,7 @@ struct HostsDirectoryTests {
     #expect(try proxy.refusal(Hello(name + "a")) == 112)
   }
 
-  @Test func anEntryMayBeALink() throws {
+  @Test func `an entry may be a link`() throws {
     let hosts = try HostsDirectory()
     let elsewhere = HostsDirectory(path: try Scratch.current.directory("elsewhere"))
     try elsewhere.addBackend("backend", flags: .v1).answer("elsewhere")
@@ -66,7 +65,7 @@ struct HostsDirectoryTests {
     #expect(try proxy.refusal(Hello("dangling.test")) == 112)
   }
 
-  @Test func theSocketMayBeALink() throws {
+  @Test func `tls-socket may be a link`() throws {
     let hosts = try HostsDirectory()
     let elsewhere = Scratch.current.file("backend-socket")
     try Listener(.unix(elsewhere)).answer("elsewhere")
@@ -77,8 +76,7 @@ struct HostsDirectoryTests {
     #expect(try proxy.ask("relative.test") == "elsewhere")
   }
 
-  /// Nothing is cached: what changes counts from the next connection on.
-  @Test func changesCountAtOnce() throws {
+  @Test func `what changes counts from the next connection on`() throws {
     let hosts = try HostsDirectory()
     let proxy = try Proxy(hosts)
     #expect(try proxy.refusal(Hello("new.test")) == 112)
@@ -90,8 +88,7 @@ struct HostsDirectoryTests {
     #expect(try proxy.refusal(Hello("new.test")) == 112)
   }
 
-  /// The hosts directory is opened once: renaming it, or putting another in its place, changes nothing.
-  @Test func theHostsDirectoryIsOpenedOnce() throws {
+  @Test func `the hosts directory is opened once, so renaming it changes nothing`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("first.test").answer("first")
     let proxy = try Proxy(hosts)
@@ -102,7 +99,7 @@ struct HostsDirectoryTests {
 
   /// In a sticky directory the kernel follows nobody's link but the follower's and the directory's owner's; sniproxy does.
   @Test(.requiresRoot, .enabled(if: ProtectedLinks.canBeSet, "fs.protected_symlinks cannot be set"))
-  func aUsersLinkInAStickyHostsDirectory() throws {
+  func `a user's link works in a sticky hosts directory`() throws {
     let hosts = try HostsDirectory()
     let user: uid_t = 4321
     let home = HostsDirectory(path: try Scratch.current.directory("home"))

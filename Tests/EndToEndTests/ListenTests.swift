@@ -4,7 +4,7 @@ import Testing
 /// Sockets that sniproxy opens itself.
 @Suite(.scratch)
 struct ListenTests {
-  @Test func everyAddressIsServed() throws {
+  @Test func `every address is served`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("a.test").answer("here")
     let path = Scratch.current.file("listener")
@@ -18,7 +18,7 @@ struct ListenTests {
   }
 
   @Test(arguments: [":0", "0"])
-  func aPortAloneServesBothFamilies(address: String) throws {
+  func `a port alone serves IPv4 and IPv6`(address: String) throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("a.test").answer("here")
     let proxy = try Proxy(hosts, listen: [address])
@@ -31,7 +31,7 @@ struct ListenTests {
 
   /// The kernel has IPv6 here, so the first socket of the main thread, the one to listen on, is made to fail as without it.
   @Test(.requires("strace"))
-  func aPortAloneServesIPv4WhereThereIsNoIPv6() throws {
+  func `a port alone serves IPv4 where the kernel has no IPv6`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("a.test").answer("here")
     let log = Scratch.current.file("strace")
@@ -54,7 +54,7 @@ struct ListenTests {
     #expect(try client.receiveAll().bytes == Array("here".utf8))
   }
 
-  @Test func aStaleUnixSocketIsReplacedAndRemovedAtTheEnd() throws {
+  @Test func `a stale Unix socket is replaced, and removed at the end`() throws {
     let hosts = try HostsDirectory()
     let path = Scratch.current.file("listener")
     try Listener(.unix(path)).close()
@@ -65,7 +65,7 @@ struct ListenTests {
     #expect(!FileManager.default.fileExists(atPath: path))
   }
 
-  @Test func aLiveUnixSocketIsAnError() throws {
+  @Test func `a live Unix socket is an error`() throws {
     let hosts = try HostsDirectory()
     let path = Scratch.current.file("listener")
     let owner = try Listener(.unix(path))
@@ -78,7 +78,7 @@ struct ListenTests {
     client.close()
   }
 
-  @Test func aFileThatIsNoSocketIsNotTouched() throws {
+  @Test func `a file that is no socket is not touched`() throws {
     let hosts = try HostsDirectory()
     let path = Scratch.current.file("file")
     try "precious".write(toFile: path, atomically: false, encoding: .utf8)
@@ -89,7 +89,7 @@ struct ListenTests {
     #expect(try String(contentsOfFile: path, encoding: .utf8) == "precious")
   }
 
-  @Test func aUnixSocketThatIsNoLongerOursStays() throws {
+  @Test func `a Unix socket that is no longer ours stays`() throws {
     let hosts = try HostsDirectory()
     let path = Scratch.current.file("listener")
     let proxy = try Proxy(hosts, listen: ["unix:\(path)"])
@@ -101,7 +101,7 @@ struct ListenTests {
     try client.expectEnd()
   }
 
-  @Test func aSocketWhoseSiblingCannotBeOpenedIsRemoved() throws {
+  @Test func `a Unix socket is removed when another address cannot be bound`() throws {
     let hosts = try HostsDirectory()
     let path = Scratch.current.file("listener")
     let (status, _, _) = try run(
@@ -112,7 +112,7 @@ struct ListenTests {
 
   /// No client's socket ever becomes standard input, output or error.
   @Test(arguments: [[0, 1, 2], [0], [2]] as [[Int32]])
-  func closedDescriptorsAreTheNullDevice(closed: [Int32]) throws {
+  func `closed standard descriptors become the null device`(closed: [Int32]) throws {
     let hosts = try HostsDirectory()
     let path = Scratch.current.file("listener")
     let sources = Dictionary(uniqueKeysWithValues: closed.map { ($0, Child.Source.closed) })

@@ -6,7 +6,7 @@ import Testing
 struct ProxyHeaderTests {
   let loopback6 = [UInt8](repeating: 0, count: 15) + [1]
 
-  @Test func withoutAFlagThereIsNoHeader() throws {
+  @Test func `without a flag there is no header`() throws {
     let hosts = try HostsDirectory()
     let backend = try hosts.addBackend("plain.test")
     let proxy = try Proxy(hosts)
@@ -17,7 +17,7 @@ struct ProxyHeaderTests {
   }
 
   @Test(arguments: [Address.ip4(0), .ip6(0)])
-  func version1(address: Address) throws {
+  func `a header of version 1`(address: Address) throws {
     let hosts = try HostsDirectory()
     let backend = try hosts.addBackend("v1.test", flags: .v1)
     let proxy = try Proxy(hosts, listen: ["\(address)"])
@@ -32,7 +32,7 @@ struct ProxyHeaderTests {
   }
 
   @Test(arguments: [Address.ip4(0), .ip6(0)])
-  func version2(address: Address) throws {
+  func `a header of version 2, with the name as sent and the protocol`(address: Address) throws {
     let hosts = try HostsDirectory()
     let backend = try hosts.addBackend("v2.test", flags: .v2)
     let proxy = try Proxy(hosts, listen: ["\(address)"])
@@ -54,7 +54,7 @@ struct ProxyHeaderTests {
   }
 
   @Test(arguments: [[], ["http/1.1"], ["h2", "http/1.1"]])
-  func onlyASingleProtocolIsTold(protocols: [String]) throws {
+  func `only a single offered protocol is told`(protocols: [String]) throws {
     let hosts = try HostsDirectory()
     let backend = try hosts.addBackend("v2.test", flags: .v2)
     let proxy = try Proxy(hosts)
@@ -66,7 +66,7 @@ struct ProxyHeaderTests {
     client.close()
   }
 
-  @Test func version2WinsOverVersion1() throws {
+  @Test func `where both flags are present, version 2 is sent`() throws {
     let hosts = try HostsDirectory()
     let backend = try hosts.addBackend("both.test", flags: .v1, .v2)
     let proxy = try Proxy(hosts)
@@ -76,7 +76,7 @@ struct ProxyHeaderTests {
   }
 
   @Test(arguments: HostsDirectory.Flag.allCases)
-  func aFlagMayBeAnEntryOfAnyType(flag: HostsDirectory.Flag) throws {
+  func `a flag may be an entry of any type, a dangling link too`(flag: HostsDirectory.Flag) throws {
     let hosts = try HostsDirectory()
     let proxy = try Proxy(hosts)
     let makers: [(String) throws -> Void] = [
@@ -94,7 +94,7 @@ struct ProxyHeaderTests {
     }
   }
 
-  @Test func anIPv4ClientOfADualStackSocketIsTCP4() throws {
+  @Test func `an IPv4 client of a dual-stack socket is TCP4`() throws {
     let hosts = try HostsDirectory()
     let one = try hosts.addBackend("v1.test", flags: .v1)
     let two = try hosts.addBackend("v2.test", flags: .v2)
@@ -114,7 +114,7 @@ struct ProxyHeaderTests {
     }
   }
 
-  @Test func aUnixClientIsUnknown() throws {
+  @Test func `a Unix client is UNKNOWN, and unspecified with its values in version 2`() throws {
     let hosts = try HostsDirectory()
     let one = try hosts.addBackend("v1.test", flags: .v1)
     let two = try hosts.addBackend("v2.test", flags: .v2)
@@ -138,7 +138,7 @@ struct ProxyHeaderTests {
 @Suite(.scratch, .requires("nginx", "haproxy", "curl", "openssl"))
 struct RealProxyHeaderTests {
   @Test(arguments: HostsDirectory.Flag.allCases)
-  func nginxSeesTheClient(flag: HostsDirectory.Flag) throws {
+  func `nginx logs the client's address`(flag: HostsDirectory.Flag) throws {
     let certificate = try Certificate("nginx.test")
     let hosts = try HostsDirectory()
     let nginx = try Nginx(
@@ -155,7 +155,7 @@ struct RealProxyHeaderTests {
   }
 
   @Test(arguments: HostsDirectory.Flag.allCases)
-  func haproxySeesTheClient(flag: HostsDirectory.Flag) throws {
+  func `HAProxy knows the client's address, and the name from version 2`(flag: HostsDirectory.Flag) throws {
     let certificate = try Certificate("haproxy.test")
     let hosts = try HostsDirectory()
     let entry = try hosts.add("haproxy.test", flags: flag)

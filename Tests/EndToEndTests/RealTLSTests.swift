@@ -5,7 +5,7 @@ import Testing
 @Suite(.scratch, .requires("nginx", "haproxy", "curl", "openssl"))
 struct RealTLSTests {
   @Test(arguments: ["1.2", "1.3"])
-  func curlReachesNginx(version: String) throws {
+  func `curl reaches nginx`(version: String) throws {
     let certificate = try Certificate("nginx.test")
     let hosts = try HostsDirectory()
     _ = try Nginx(at: hosts.add("nginx.test").socket, certificate)
@@ -15,7 +15,7 @@ struct RealTLSTests {
   }
 
   @Test(arguments: ["1.2", "1.3"])
-  func opensslReachesNginx(version: String) throws {
+  func `openssl s_client reaches nginx`(version: String) throws {
     let certificate = try Certificate("nginx.test")
     let hosts = try HostsDirectory()
     _ = try Nginx(at: hosts.add("nginx.test").socket, certificate)
@@ -25,7 +25,7 @@ struct RealTLSTests {
     #expect(answer.contains("nginx nginx.test TLSv\(version) HTTP/1.0 "))
   }
 
-  @Test func theNameChoosesTheServer() throws {
+  @Test func `the name chooses the server`() throws {
     let certificate = try Certificate("nginx.test", "haproxy.test")
     let hosts = try HostsDirectory()
     _ = try Nginx(at: hosts.add("nginx.test").socket, certificate)
@@ -36,7 +36,7 @@ struct RealTLSTests {
     try proxy.stop()
   }
 
-  @Test func http2IsNegotiatedEndToEnd() throws {
+  @Test func `HTTP/2 is negotiated end to end`() throws {
     let certificate = try Certificate("nginx.test")
     let hosts = try HostsDirectory()
     _ = try Nginx(at: hosts.add("nginx.test").socket, certificate, listen: "http2")
@@ -45,7 +45,7 @@ struct RealTLSTests {
   }
 
   @Test(arguments: ["1.2", "1.3"])
-  func clientCertificatesAreSeenByTheServer(version: String) throws {
+  func `the server sees client certificates`(version: String) throws {
     let certificate = try Certificate("nginx.test")
     let client = try Certificate("client.test")
     let hosts = try HostsDirectory()
@@ -65,7 +65,7 @@ struct RealTLSTests {
     #expect(refusal.contains("No required SSL certificate was sent"))
   }
 
-  @Test func aLongAnswerArrivesWhole() throws {
+  @Test func `a long answer arrives whole`() throws {
     let certificate = try Certificate("nginx.test")
     let hosts = try HostsDirectory()
     let root = try Scratch.current.directory("root")

@@ -4,7 +4,7 @@ import Testing
 /// What the service manager is told, and how its journal is written to.
 @Suite(.scratch)
 struct ServiceManagerTests {
-  @Test func readyStatusAndStopping() throws {
+  @Test func `it is told of READY, the open connections in STATUS, and STOPPING`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("echo.test").echo()
     let manager = try DatagramSocket("notify")
@@ -22,7 +22,7 @@ struct ServiceManagerTests {
     #expect(try proxy.child.wait() == .exited(0))
   }
 
-  @Test func itIsReadyOnceItAccepts() throws {
+  @Test func `READY means that it accepts`() throws {
     let hosts = try HostsDirectory()
     let manager = try DatagramSocket("notify")
     let path = Scratch.current.file("listener")
@@ -37,7 +37,7 @@ struct ServiceManagerTests {
   }
 
   @Test(arguments: [false, true])
-  func aManagerWithoutAWatchdogHearsNothingOfIt(forAnotherProcess: Bool) throws {
+  func `a manager without a watchdog for this process hears of none`(forAnotherProcess: Bool) throws {
     let manager = try DatagramSocket("notify")
     var environment = ["NOTIFY_SOCKET": manager.path]
     if forAnotherProcess { environment.merge(["WATCHDOG_USEC": "100000", "WATCHDOG_PID": "1"]) { $1 } }
@@ -48,9 +48,8 @@ struct ServiceManagerTests {
     #expect(proxy.child.isRunning)
   }
 
-  /// The watchdog is fed, and no longer once one thread of the workers stands still while the others turn.
   @Test(.requires("python3"), arguments: [0, 1])
-  func theWatchdogNoticesAStoppedWorker(worker: Int) throws {
+  func `the watchdog starves once one worker stands still`(worker: Int) throws {
     let manager = try DatagramSocket("notify")
     let proxy = try Proxy(
       try HostsDirectory(), "--workers", "2", environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "300000"])
@@ -67,7 +66,7 @@ struct ServiceManagerTests {
     try proxy.stop()
   }
 
-  @Test func theWatchdogIsFedWhileItDrains() throws {
+  @Test func `the watchdog is fed while it drains`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("echo.test").echo()
     let manager = try DatagramSocket("notify")
@@ -83,7 +82,7 @@ struct ServiceManagerTests {
   }
 
   @Test(arguments: [true, false])
-  func theJournalGetsLevels(isJournal: Bool) throws {
+  func `lines for the journal begin with their level, others do not`(isJournal: Bool) throws {
     let log = Scratch.current.file("journal")
     try #require(FileManager.default.createFile(atPath: log, contents: nil))
     let attributes = try FileManager.default.attributesOfItem(atPath: log)

@@ -5,7 +5,7 @@ import Testing
 @Suite(.scratch)
 struct SignalTests {
   @Test(arguments: [SIGHUP, SIGTERM, SIGINT])
-  func withoutConnectionsItEndsAtOnce(signal: Int32) throws {
+  func `without connections it ends at once`(signal: Int32) throws {
     let hosts = try HostsDirectory()
     let proxy = try Proxy(hosts, "--drain-timeout", "600")
     try proxy.stop(signal)
@@ -13,7 +13,7 @@ struct SignalTests {
   }
 
   /// It accepts before anything can be known of it, so a signal can come at any moment of its start.
-  @Test func aSignalDuringTheStartCounts() throws {
+  @Test func `a signal during the start counts`() throws {
     let hosts = try HostsDirectory()
     for _ in 0..<20 {
       let listener = try Listener(.ip4(0))
@@ -26,7 +26,7 @@ struct SignalTests {
     }
   }
 
-  @Test func anIgnoredSignalDoesNotEndIt() throws {
+  @Test func `SIGPIPE does not end it`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("a.test").answer("here")
     let proxy = try Proxy(hosts)
@@ -36,7 +36,7 @@ struct SignalTests {
   }
 
   @Test(arguments: [SIGHUP, SIGTERM, SIGINT])
-  func aNewCopyStartsAtOnceWhileTheOldOneDrains(signal: Int32) throws {
+  func `a new copy starts at once while the old one drains`(signal: Int32) throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("echo.test").echo()
     try hosts.addBackend("a.test").answer("new")
@@ -57,7 +57,7 @@ struct SignalTests {
     _ = hello
   }
 
-  @Test func aNewCopyTakesOverAUnixSocket() throws {
+  @Test func `a new copy takes over a Unix socket while the old one drains`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("echo.test").echo()
     try hosts.addBackend("a.test").answer("new")
@@ -71,7 +71,7 @@ struct SignalTests {
     #expect(try new.ask("a.test") == "new")
   }
 
-  @Test func theDrainTimeoutCutsTheRest() throws {
+  @Test func `the drain timeout cuts the rest, and the log counts them`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("echo.test").echo()
     let proxy = try Proxy(hosts, "--drain-timeout", "0.5")
@@ -85,7 +85,7 @@ struct SignalTests {
   }
 
   /// The clients that have not sent their name yet are open connections, too.
-  @Test func theDrainTimeoutCutsUnfinishedHellos() throws {
+  @Test func `the drain timeout cuts unfinished hellos, too`() throws {
     let hosts = try HostsDirectory()
     let proxy = try Proxy(hosts, "--drain-timeout", "0.2", "--hello-timeout", "600", "--workers", "1")
     let silent = try proxy.connect()
@@ -98,7 +98,7 @@ struct SignalTests {
   }
 
   @Test(arguments: [SIGHUP, SIGTERM, SIGINT])
-  func aSecondSignalEndsItAtOnce(signal: Int32) throws {
+  func `a second signal ends it at once`(signal: Int32) throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("echo.test").echo()
     let proxy = try Proxy(hosts, "--drain-timeout", "600")
@@ -111,7 +111,7 @@ struct SignalTests {
     for client in clients { _ = try client.receiveAll() }
   }
 
-  @Test func itEndsAfterBeingIdle() throws {
+  @Test func `it ends after being idle, but not while a silent connection is open`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("echo.test").echo()
     let proxy = try Proxy(hosts, "--idle-exit", "0.5")
@@ -126,7 +126,7 @@ struct SignalTests {
     #expect(proxy.connectionsCut == 0, "\(proxy.log)")
   }
 
-  @Test func itEndsWhenNobodyEverConnects() throws {
+  @Test func `it ends when nobody ever connects`() throws {
     let proxy = try Proxy(try HostsDirectory(), "--idle-exit", "0.2")
     #expect(try proxy.child.wait() == .exited(0))
   }

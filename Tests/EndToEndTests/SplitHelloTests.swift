@@ -5,7 +5,7 @@ import Testing
 @Suite(.scratch)
 struct SplitHelloTests {
   @Test(.requires("nginx", "openssl"), arguments: ["-tls1_2", "-tls1_3"])
-  func recordsOf100Bytes(version: String) throws {
+  func `a hello in records of 100 bytes`(version: String) throws {
     let certificate = try Certificate("nginx.test")
     let hosts = try HostsDirectory()
     _ = try Nginx(at: hosts.add("nginx.test").socket, certificate)
@@ -14,9 +14,8 @@ struct SplitHelloTests {
     #expect(answer.contains("nginx nginx.test "))
   }
 
-  /// A real handshake whose ClientHello travels one byte a record, one byte a segment.
   @Test(.requires("nginx", "curl", "openssl"))
-  func recordsOfOneByteInARealHandshake() throws {
+  func `a real handshake whose hello travels one byte a record and a segment`() throws {
     let certificate = try Certificate("nginx.test")
     let hosts = try HostsDirectory()
     _ = try Nginx(at: hosts.add("nginx.test").socket, certificate)
@@ -37,7 +36,7 @@ struct SplitHelloTests {
   }
 
   @Test(arguments: [1, 2, 3, 7, 100, 16_384], [0, 3000])
-  func everyByteArrivesAsItWasSent(recordSize: Int, padding: Int) throws {
+  func `every byte arrives as it was sent, however it was cut`(recordSize: Int, padding: Int) throws {
     let hosts = try HostsDirectory()
     let backend = try hosts.addBackend("split.test")
     let proxy = try Proxy(hosts)
@@ -50,7 +49,7 @@ struct SplitHelloTests {
     #expect(try client.receive(7) == Array("welcome".utf8))
   }
 
-  @Test func aUnixClientWritesByteByByte() throws {
+  @Test func `a Unix client writes byte by byte`() throws {
     let hosts = try HostsDirectory()
     let backend = try hosts.addBackend("split.test")
     let proxy = try Proxy(hosts, listen: ["unix:\(Scratch.current.file("listener"))"])

@@ -12,7 +12,7 @@ struct SuperviseTests {
   }
 
   @Test(arguments: Binder.allCases)
-  func supervised(binder: Binder) throws {
+  func `s6-supervise restarts it, and takes it down`(binder: Binder) throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("a.test").answer("here")
     try hosts.addBackend("echo.test").echo()

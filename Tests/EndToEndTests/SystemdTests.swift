@@ -6,7 +6,7 @@ import Testing
   .scratch, .serialized, .requiresRoot, .requires("make", "systemctl", "unshare", "nsenter", "curl", "nginx", "openssl")
 )
 struct SystemdTests {
-  @Test func theShippedUnits() throws {
+  @Test func `the shipped units serve, and the socket unit keeps the port`() throws {
     let certificate = try Certificate("nginx.test", "user.test")
     let hosts = try HostsDirectory()
     _ = try Nginx(at: hosts.add("nginx.test").socket, certificate)
@@ -55,7 +55,7 @@ struct SystemdTests {
     #expect(!journal.contains(/MESSAGE=<[0-7]>/), "the level is no part of the message")
   }
 
-  @Test func theShippedUnitsHaveNoMistakes() throws {
+  @Test func `systemd-analyze finds no mistakes in the shipped units`() throws {
     let machine = try Machine(installed: try install(), mounts: [:])
     #expect(try machine.run("systemd-sysusers").status == .exited(0))
     let verdict = try machine.run("systemd-analyze", "verify", "sniproxy.socket", "sniproxy.service")

@@ -7,7 +7,7 @@ struct UserTests {
   @Test(arguments: [
     ("nobody", "65534", "65534"), ("4321", "4321", "4321"), ("4321:8765", "4321", "8765"),
   ])
-  func itBecomesTheUser(option: String, user: String, group: String) throws {
+  func `it becomes the user once its sockets are open`(option: String, user: String, group: String) throws {
     let hosts = try HostsDirectory()
     for (name, mode) in [("open.test", 0o777), ("closed.test", 0o700)] {
       try hosts.addBackend(name).answer("here")
