@@ -14,13 +14,16 @@ final class Proxy {
   ///   - hosts: the value of `--hosts`; nil to leave it to the working directory
   ///   - listen: the values of `--listen`; none where the sockets are passed, `addresses` is empty then
   ///   - descriptors: see `Child`
+  ///   - launcher: a command that becomes the program whose path and arguments follow
   init(
-    _ hosts: HostsDirectory?, _ options: String..., listen: [String] = ["127.0.0.1:0"],
-    workingDirectory: String? = nil, environment: [String: String] = [:], descriptors: [Int32: Child.Source] = [:]
+    _ hosts: HostsDirectory?, options: [String], listen: [String] = ["127.0.0.1:0"],
+    workingDirectory: String? = nil, environment: [String: String] = [:], descriptors: [Int32: Child.Source] = [:],
+    launcher: [String] = []
   ) throws {
     let arguments = (hosts.map { ["--hosts", $0.path] } ?? []) + listen.flatMap { ["--listen", $0] } + options
+    let command = launcher + [try Program.path("sniproxy")] + arguments
     let child = try Child(
-      try Program.path("sniproxy"), arguments, environment: environment, workingDirectory: workingDirectory,
+      command[0], Array(command.dropFirst()), environment: environment, workingDirectory: workingDirectory,
       descriptors: descriptors)
     self.child = child
     var found: [Address] = []
@@ -32,6 +35,15 @@ final class Proxy {
       }
     }
     addresses = found
+  }
+
+  convenience init(
+    _ hosts: HostsDirectory?, _ options: String..., listen: [String] = ["127.0.0.1:0"],
+    workingDirectory: String? = nil, environment: [String: String] = [:], descriptors: [Int32: Child.Source] = [:]
+  ) throws {
+    try self.init(
+      hosts, options: options, listen: listen, workingDirectory: workingDirectory, environment: environment,
+      descriptors: descriptors)
   }
 
   func connect(_ index: Int = 0) throws -> Connection { try Connection(to: addresses[index]) }

@@ -1,0 +1,163 @@
+import Foundation
+import Testing
+
+/// How a connection ends that does not end well.
+@Suite(.scratch)
+struct EndingTests {
+  /// The backend closes with the hello unread.
+  @Test(arguments: Transport.allCases, [0, 5, 3_000_000])
+  func backendResets(over transport: Transport, after count: Int) throws {
+    let (client, backend) = try Passage(transport).connect(readingHello: false)
+    let stream = SeededBytes(seed: 1)
+    try Scratch.inParallel(2) { end in
+      if end == 0 {
+        try backend.send(stream, count: count, pieces: 1...100_000, seed: 1)
+        backend.close()
+      } else {
+        try Self.expectCutAnswer(at: client, stream, count, pieces: 1...100_000, transport)
+      }
+    }
+  }
+
+  /// The client reads only when the backend can write no more, and a little at a time.
+  @Test(arguments: Transport.allCases)
+  func backendResetsWhileTheClientIsSlow(over transport: Transport) throws {
+    let (client, backend) = try Passage(transport).connect(readingHello: false)
+    let stream = SeededBytes(seed: 2)
+    let count = 12_000_000
+    try Scratch.inParallel(2) { end in
+      if end == 0 {
+        try backend.send(stream, count: count, pieces: 1...100_000, seed: 2)
+        backend.close()
+      } else {
+        try eventually("the backend to be held back") { try !backend.hasRoom(within: 0.2) }
+        try Self.expectCutAnswer(at: client, stream, count, pieces: 1...2000, transport)
+      }
+    }
+  }
+
+  /// It is gone before the client has read anything at all.
+  @Test(arguments: Transport.allCases)
+  func backendResetsBeforeTheClientReads(over transport: Transport) throws {
+    let passage = try Passage(transport)
+    let (client, backend) = try passage.connect(readingHello: false)
+    let stream = SeededBytes(seed: 3)
+    var count = 0
+    while try backend.hasRoom(within: 0.2) {
+      count += try backend.sendSome(stream.bytes(at: count, count: 65536)[...]) ?? 0
+    }
+    backend.close()
+    try passage.proxy.vitals.expectRest()
+    try Self.expectCutAnswer(at: client, stream, count, pieces: 1...2000, transport)
+  }
+
+  /// The kernel reports the end of the stream, and so does sniproxy.
+  @Test(arguments: Transport.allCases)
+  func backendIsKilled(over transport: Transport) throws {
+    let (client, backend) = try Passage(transport).connect()
+    let process = try Child("sleep", ["1000"], descriptors: [3: .descriptor(backend.descriptor)])
+    try backend.send("half an ans")
+    backend.close()
+    #expect(try client.receive(11) == Array("half an ans".utf8))
+    #expect(try !client.hasBytes())
+    process.signal(SIGKILL)
+    try client.expectEnd(.finished)
+  }
+
+  @Test(arguments: Transport.allCases)
+  func backendIsKilledInMidStream(over transport: Transport) throws {
+    let (client, backend) = try Passage(transport).connect()
+    backend.beBlocking()
+    let end = Child.Source.descriptor(backend.descriptor)
+    let process = try Child("cat", descriptors: [0: end, 1: end]).pid
+    backend.close()
+    let stream = SeededBytes(seed: 4)
+    let echoed = 2_000_000
+    try Scratch.inParallel(2) { end in
+      if end == 0 {
+        // Until the other side is gone.
+        try? client.send(stream, count: 1 << 40, pieces: 1...100_000, seed: 4)
+      } else {
+        #expect(stream.contains(try client.receive(echoed / 2), at: 0))
+        #expect(stream.contains(try client.receive(echoed / 2), at: echoed / 2))
+        kill(process, SIGKILL)
+        // What was under way arrives unchanged; whether the kernel reports an end or a reset depends on what was unread.
+        var place = echoed
+        while case .bytes(let bytes) = try client.awaitSome() {
+          #expect(stream.contains(bytes, at: place))
+          place += bytes.count
+        }
+        client.hangUp()
+      }
+    }
+  }
+
+  /// A backend that reads no more may still answer.
+  @Test(arguments: Transport.allCases)
+  func failedWriteEndsItsDirectionOnly(over transport: Transport) throws {
+    let (client, backend) = try Passage(transport).connect()
+    shutdown(backend.descriptor, Int32(SHUT_RD))
+    let stream = SeededBytes(seed: 5)
+    let count = 3_000_000
+    try Scratch.inParallel(3) { part in
+      switch part {
+      case 0:
+        do {
+          try client.send(stream, count: count, pieces: 1...100_000, seed: 5)
+        } catch {
+          // A Unix client learns what it would learn at the backend itself.
+          guard transport == .unix else { throw error }
+        }
+      case 1:
+        try backend.send(stream, count: count, pieces: 1...100_000, seed: 6)
+        backend.close()
+      default: try client.expect(stream, count: count, pieces: 1...100_000, seed: 7)
+      }
+    }
+  }
+
+  /// At once, though the backend says nothing and asks for nothing.
+  @Test(arguments: [Transport.ip4, .ip6])
+  func clientResets(over transport: Transport) throws {
+    let (client, backend) = try Passage(transport).connect()
+    client.reset()
+    #expect(try backend.receiveAll().bytes.isEmpty)
+  }
+
+  /// At once, though bytes wait in both directions.
+  @Test(arguments: [Transport.ip4, .ip6])
+  func clientResetsWithBothDirectionsFull(over transport: Transport) throws {
+    let (client, backend) = try Passage(transport).connect()
+    let piece = [UInt8](repeating: 1, count: 65536)
+    for end in [client, backend] {
+      while try end.hasRoom(within: 0.2) { _ = try end.sendSome(piece[...]) }
+    }
+    client.reset()
+    try Self.expectGone(backend)
+  }
+
+  @Test(arguments: [Transport.ip4, .ip6])
+  func clientResetsAfterItsHalfClose(over transport: Transport) throws {
+    let (client, backend) = try Passage(transport).connect()
+    client.finishSending()
+    try backend.expectEnd()
+    client.reset()
+    try Self.expectGone(backend)
+  }
+
+  /// Sending fails though nothing was received.
+  private static func expectGone(_ backend: Connection) throws {
+    try eventually("the backend's connection to close") {
+      do { _ = try backend.sendSome([1]) } catch { return true }
+      return false
+    }
+  }
+
+  /// Only TCP has a reset; a Unix client sees the end.
+  private static func expectCutAnswer(
+    at client: Connection, _ stream: SeededBytes, _ count: Int, pieces: ClosedRange<Int>, _ transport: Transport
+  ) throws {
+    try client.expect(
+      stream, count: count, pieces: pieces, seed: count, ending: transport.isInternet ? .reset : .finished)
+  }
+}

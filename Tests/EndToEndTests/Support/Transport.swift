@@ -1,0 +1,86 @@
+import Foundation
+import Testing
+
+/// The ways in which a client reaches sniproxy.
+enum Transport: String, CaseIterable, CustomTestStringConvertible {
+  case ip4, ip6, unix
+
+  var isInternet: Bool { self != .unix }
+
+  /// The value of `--listen`.
+  var listen: String {
+    switch self {
+    case .ip4: "127.0.0.1:0"
+    case .ip6: "[::1]:0"
+    case .unix: "unix:\(Scratch.current.file("listener"))"
+    }
+  }
+
+  var testDescription: String { rawValue }
+}
+
+/// sniproxy in front of one raw backend, which leaves every connection to the test.
+struct Passage {
+  let proxy: Proxy
+  let backend: Listener
+
+  init(_ transport: Transport = .ip4, options: [String] = []) throws {
+    let hosts = try HostsDirectory()
+    backend = try hosts.addBackend("test.test")
+    proxy = try Proxy(hosts, options: options, listen: [transport.listen])
+  }
+
+  /// Both ends of a new connection, at rest after the backend has read the hello, or before it has read anything.
+  func connect(readingHello: Bool = true) throws -> (client: Connection, backend: Connection) {
+    let client = try proxy.connect(Self.hello)
+    let accepted = try backend.accept()
+    if readingHello { try Self.expectHello(at: accepted) } else { try accepted.awaitBytes() }
+    return (client, accepted)
+  }
+
+  static let hello = Hello("test.test")
+
+  private static func expectHello(at backend: Connection) throws {
+    let received = try backend.receive(hello.bytes.count)
+    guard received == hello.bytes else { throw Failure("the hello arrived changed: \(received)") }
+  }
+}
+
+extension Connection {
+  /// A client that has sent its hello.
+  convenience init(to address: Address, sending hello: Hello) throws {
+    try self.init(to: address)
+    try send(hello.bytes)
+  }
+
+  /// Waits until there is something to receive, be it the end, and leaves it there.
+  func awaitBytes(within seconds: Double = patience) throws {
+    guard try hasBytes(within: seconds) else { throw Failure("waited \(seconds) s in vain for something to receive") }
+  }
+
+  /// Whether there is something to receive, be it the end, after this time at most.
+  func hasBytes(within seconds: Double = 0) throws -> Bool { try isReady(POLLIN, within: seconds) }
+
+  /// Whether there is room to send, after this time at most.
+  func hasRoom(within seconds: Double = 0) throws -> Bool { try isReady(POLLOUT, within: seconds) }
+
+  private func isReady(_ events: Int32, within seconds: Double) throws -> Bool {
+    var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
+    let alarm = Alarm(in: seconds)
+    repeat {
+      let count = unsafe poll(&entry, 1, alarm.milliseconds)
+      if count > 0 { return true }
+      guard count == 0 || errno == EINTR else { throw Failure("cannot poll: \(lastError)") }
+    } while alarm.remaining > 0
+    return false
+  }
+
+  /// For a process that gets the socket.
+  func beBlocking() { _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL, 0) & ~O_NONBLOCK) }
+
+  /// Makes the kernel's buffer for what arrives as small as it can be.
+  func shrinkReceiveBuffer() {
+    var size: Int32 = 1
+    _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+  }
+}

@@ -1,0 +1,86 @@
+import Foundation
+
+/// What the kernel tells of a running process.
+struct Vitals {
+  let pid: pid_t
+
+  /// Its open descriptors.
+  var descriptors: Int {
+    get throws { try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count }
+  }
+
+  /// Memory that no file backs, in KiB.
+  var anonymousMemory: Int { get throws { try rollup("Anonymous") } }
+
+  /// Processor time of all its threads, for the program and in the kernel, in clock ticks of 10 ms.
+  var ticks: Int {
+    get throws {
+      let fields = try statusFields
+      guard let user = Int(fields[11]), let system = Int(fields[12]) else { throw Failure("no times: \(fields)") }
+      return user + system
+    }
+  }
+
+  /// Processor time of all its threads in seconds, to the nanosecond.
+  var processorTime: Double {
+    get throws {
+      try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task").reduce(0) { sum, thread in
+        let words = try read("task/\(thread)/schedstat").split(separator: " ")
+        return sum + (Double(words[0]) ?? 0) / 1e9
+      }
+    }
+  }
+
+  /// As ps(1) shows it: `S` for one that sleeps, `T` for one that is stopped.
+  var state: String { get throws { try statusFields[0] } }
+
+  /// Expects that it comes to rest: that a second passes in which it does next to nothing.
+  func expectRest() throws {
+    var worked = 0
+    for _ in 0..<10 {
+      let before = try ticks
+      // The only way to see that nothing happens.
+      usleep(1_000_000)
+      worked = try ticks - before
+      if worked <= Self.restingTicks { return }
+    }
+    throw Failure("process \(pid) does not come to rest: it worked \(worked) ticks of 10 ms in the last second")
+  }
+
+  /// What keepalives, timers and a slow machine may cost in a second.
+  static let restingTicks = 4
+
+  /// The fields of proc_pid_stat(5) after the program's name.
+  private var statusFields: [String] {
+    get throws {
+      let text = try read("stat")
+      guard let end = text.lastIndex(of: ")") else { throw Failure("unexpected /proc/\(pid)/stat: \(text)") }
+      return text[end...].dropFirst().split(separator: " ").map(String.init)
+    }
+  }
+
+  private func rollup(_ key: String) throws -> Int {
+    let text = try read("smaps_rollup")
+    guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("\(key):") }),
+      let value = Int(line.split(separator: " ")[1])
+    else { throw Failure("no \(key) in smaps_rollup") }
+    return value
+  }
+
+  private func read(_ name: String) throws -> String {
+    let data = try Data(contentsOf: URL(filePath: "/proc/\(pid)/\(name)"))
+    return String(decoding: data, as: UTF8.self)
+  }
+}
+
+extension Proxy {
+  var vitals: Vitals { Vitals(pid: child.pid) }
+
+  /// Holds it still while the body prepares what it is to find.
+  func whileStopped(_ body: () throws -> Void) throws {
+    child.signal(SIGSTOP)
+    defer { child.signal(SIGCONT) }
+    try eventually("sniproxy to stop") { try vitals.state == "T" }
+    try body()
+  }
+}
