@@ -5,8 +5,8 @@ struct Vitals {
   let pid: pid_t
 
   /// Its open descriptors.
-  var descriptors: Int {
-    get throws { try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count }
+  var descriptors: Set<Int> {
+    get throws { Set(try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").compactMap { Int($0) }) }
   }
 
   /// Memory that no file backs, in KiB.
