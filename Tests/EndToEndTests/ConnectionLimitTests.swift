@@ -4,14 +4,14 @@ import Testing
 /// At a limit accepting pauses: clients wait in the backlog, no processor time is burnt, and it goes on when one leaves.
 @Suite(.scratch)
 struct ConnectionLimitTests {
-  @Test(arguments: [1, 2], [1, 3, 40])
+  @Test(arguments: [1, 2], [1, 40])
   func maxConnections(workers: Int, limit: Int) throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("test.test").echo(after: Passage.hello.bytes.count)
     let proxy = try Proxy(hosts, "--workers", "\(workers)", "--max-connections", "\(limit)")
     let crowd = try Crowd(proxy, limit + 8)
     try crowd.expect(served: limit)
-    for _ in 1...4 {
+    for _ in 1...2 {
       try crowd.oneLeaves()
       try crowd.expect(served: limit)
     }

@@ -78,6 +78,8 @@ extension Connection {
   /// For a process that gets the socket.
   func beBlocking() { _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL, 0) & ~O_NONBLOCK) }
 
+  func beNonBlocking() { _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL, 0) | O_NONBLOCK) }
+
   /// Makes the kernel's buffer for what arrives as small as it can be.
   func shrinkReceiveBuffer() {
     var size: Int32 = 1
