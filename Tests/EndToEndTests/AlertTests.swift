@@ -49,6 +49,18 @@ struct AlertTests {
     }
   }
 
+  /// It neither leaves nor is quiet: the time that it is read for is bounded.
+  @Test(arguments: Transport.allCases)
+  func refusedClientThatStays(over transport: Transport) throws {
+    let proxy = try Self.proxy(transport)
+    let before = try proxy.vitals.descriptors
+    let client = try proxy.connect(Hello("unknown.test"))
+    try eventually("sniproxy to close the connection", within: 2 * patience) {
+      _ = try? client.send("more")
+      return try proxy.vitals.descriptors == before
+    }
+  }
+
   /// Whoever is refused once is served when the reason is gone.
   @Test func refusedThenServed() throws {
     let hosts = try HostsDirectory()

@@ -67,9 +67,9 @@ extension Connection {
     }
   }
 
-  /// Expects exactly so many bytes and then the end, and takes them in pieces of sizes from the range.
+  /// Expects exactly so many bytes and then the end, of either kind if nil, and takes them in pieces of sizes from the range.
   func expect(
-    _ stream: SeededBytes, count: Int, pieces: ClosedRange<Int>, seed: Int, ending: Ending = .finished
+    _ stream: SeededBytes, count: Int, pieces: ClosedRange<Int>, seed: Int, ending: Ending? = .finished
   ) throws {
     var generator = SplitMix64(seed: UInt64(seed))
     var received = 0
@@ -80,7 +80,7 @@ extension Connection {
         received += bytes.count
         guard received <= count else { throw Failure("\(received) bytes, which is more than \(count)") }
       case .ended(let end):
-        guard received == count && end == ending else { throw Failure("\(end) after \(received) of \(count) bytes") }
+        guard received == count && end == ending ?? end else { throw Failure("\(end) after \(received) of \(count) bytes") }
         return
       }
     }

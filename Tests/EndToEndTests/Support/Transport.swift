@@ -79,8 +79,10 @@ extension Connection {
   func beBlocking() { _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL, 0) & ~O_NONBLOCK) }
 
   func beNonBlocking() { _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL, 0) | O_NONBLOCK) }
+}
 
-  /// Makes the kernel's buffer for what arrives as small as it can be.
+extension Listener {
+  /// Gives those who connect as little room in the kernel as can be for what they send.
   func shrinkReceiveBuffer() {
     var size: Int32 = 1
     _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))

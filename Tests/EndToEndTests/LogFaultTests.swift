@@ -1,0 +1,100 @@
+import Foundation
+import Testing
+
+/// A log that cannot be written makes no client wait, and what is not written is counted.
+@Suite(.scratch)
+struct LogFaultTests {
+  /// A full pipe that nobody reads.
+  @Test func blockedLog() throws {
+    let pipe = try LogPipe()
+    pipe.fill()
+    let passage = try LoggedPassage(log: .descriptor(pipe.writer), options: ["--access-log"])
+    pipe.closeWriter()
+    try passage.serve(Self.clients)
+    try passage.proxy.vitals.expectRest()
+    var lines: [String] = []
+    try eventually("the lost lines to be told") {
+      lines = try pipe.lines()
+      return lines.contains { $0.contains("lost") }
+    }
+    try passage.serve(1)
+    passage.proxy.child.signal(SIGTERM)
+    #expect(try passage.proxy.child.wait() == .exited(0))
+    lines = try pipe.lines()
+    let told = lines.filter { $0.contains("access: ") }.count
+    let lost = total(lines, "lines lost")
+    #expect(told + lost == Self.clients + 1, "\(told) lines and \(lost) lost ones")
+    #expect(lost > 0 && told > 0)
+    #expect(lines.last?.contains("stopped") == true)
+  }
+
+  @Test func blockedLogAtTheEnd() throws {
+    let pipe = try LogPipe()
+    pipe.fill()
+    let passage = try LoggedPassage(log: .descriptor(pipe.writer))
+    try passage.serve(1)
+    try passage.proxy.stop()
+  }
+
+  /// Its reader is gone.
+  @Test func brokenLog() throws {
+    let pipe = try LogPipe()
+    let passage = try LoggedPassage(log: .descriptor(pipe.writer), options: ["--access-log"])
+    try passage.serve(1)
+    pipe.closeReader()
+    try Self.expectService(passage)
+  }
+
+  @Test func closedLog() throws {
+    try Self.expectService(try LoggedPassage(log: .closed, options: ["--access-log"]))
+  }
+
+  @Test func logOnAFullDisk() throws {
+    try Self.expectService(try LoggedPassage(log: .file("/dev/full"), options: ["--access-log"]))
+  }
+
+  /// The disk has room again. It is in a mount namespace of the program's own, so that nothing is left behind.
+  @Test(.requires("unshare", "mount", "sh"), .requiresRoot)
+  func logOnADiskThatWasFull() throws {
+    let disk = try Scratch.current.directory("disk")
+    let script = "mount -t tmpfs -o size=64k tmpfs \"$0\" && exec \"$@\" 2>>\"$0/log\""
+    let passage = try LoggedPassage(
+      log: .file(Scratch.current.file("mount")), options: ["--access-log"],
+      launcher: ["unshare", "--mount", "sh", "-c", script, disk])
+    try passage.serve(Self.clients)
+    try passage.proxy.vitals.expectRest()
+    let log = "/proc/\(passage.proxy.child.pid)/root\(disk)/log"
+    #expect(unsafe truncate(log, 0) == 0)
+    try passage.serve(1)
+    try eventually("the log to go on") {
+      try String(contentsOfFile: log, encoding: .utf8).contains("access: ")
+    }
+    try passage.proxy.stop()
+  }
+
+  /// Bad clients cannot flood it.
+  @Test func flood() throws {
+    let log = Scratch.current.file("log")
+    let passage = try LoggedPassage(log: .file(log))
+    let begin = Alarm(in: 0)
+    try passage.refuse(Self.clients, Array("GET / HTTP/1.1\r\n".utf8), alert: 10)
+    let elapsed = begin.elapsed
+    try passage.proxy.stop()
+    let lines = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").map(String.init)
+    let told = lines.filter { $0.contains("refused") }.count
+    let leftOut = total(lines, "lines about clients left out")
+    #expect(told + leftOut == Self.clients, "\(told) lines and \(leftOut) left out")
+    #expect(told < 200 + Int(20 * elapsed))
+    #expect(told > 0)
+    #expect(lines.count < 2 * told + 10)
+  }
+
+  private static func expectService(_ passage: LoggedPassage) throws {
+    try passage.serve(300)
+    try passage.refuse(300, Hello("unknown.test").bytes, alert: 112)
+    try passage.proxy.vitals.expectRest()
+    try passage.proxy.stop()
+  }
+
+  private static let clients = 6000
+}

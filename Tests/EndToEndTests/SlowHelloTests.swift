@@ -1,0 +1,102 @@
+import Foundation
+import Testing
+
+/// ClientHellos that are made to cost as much as they can.
+@Suite(.scratch)
+struct SlowHelloTests {
+  /// The longest hello there is, in records of a byte, in segments of a byte; and what a quarter of it costs.
+  @Test(arguments: Transport.allCases)
+  func byteByByte(over transport: Transport) throws {
+    let passage = try Passage(transport, options: ["--workers", "1", "--hello-timeout", "600"])
+    let quarter = try Self.trickle(Self.hello(16_384), passage)
+    let whole = try Self.trickle(Self.hello(65_536), passage)
+    print("processor time for a hello byte by byte over \(transport): 16 KiB \(quarter) s, 64 KiB \(whole) s")
+    // Four times as much is linear; the constant is for what a few system calls cost on a busy machine.
+    #expect(whole < 10 * quarter + 0.02)
+  }
+
+  /// A byte more is too much, in whatever records it comes.
+  @Test(arguments: Transport.allCases, [1, 1000, 16_384])
+  func longestHello(over transport: Transport, recordSize: Int) throws {
+    let passage = try Passage(transport)
+    var hello = try Self.hello(65_536)
+    hello.recordSize = recordSize
+    let client = try passage.proxy.connect()
+    try client.send(hello.bytes)
+    #expect(try passage.backend.accept().receive(hello.bytes.count) == hello.bytes)
+    hello.padding += 1
+    let refused = try passage.proxy.connect()
+    try refused.send(Array(hello.bytes.prefix(70_000)))
+    #expect(try refused.receiveAlert() == 50)
+  }
+
+  /// A client whose bytes have little room in the kernel before they are read.
+  @Test(arguments: [1, 100, 16_384])
+  func smallReceiveBuffer(recordSize: Int) throws {
+    let hosts = try HostsDirectory()
+    let backend = try hosts.addBackend("test.test")
+    let listener = try Listener(.ip4(0))
+    listener.shrinkReceiveBuffer()
+    let proxy = try Proxy(hosts, "--workers", "1", listen: [], descriptors: [0: .descriptor(listener.descriptor)])
+    var hello = try Self.hello(65_536)
+    hello.recordSize = recordSize
+    let client = try Connection(to: listener.address)
+    try client.send(hello.bytes)
+    let accepted = try backend.accept()
+    #expect(try accepted.receive(hello.bytes.count) == hello.bytes)
+    try Self.expectBytesOneByOne(client, accepted)
+    try proxy.vitals.expectRest()
+  }
+
+  /// They do not hinder an honest client.
+  @Test(arguments: Transport.allCases)
+  func thousandHalfHellos(over transport: Transport) throws {
+    _ = try raiseDescriptorLimit()
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("test.test").answer("answer")
+    let proxy = try Proxy(hosts, options: ["--workers", "1", "--hello-timeout", "600"], listen: [transport.listen])
+    let hello = Hello("test.test", padding: 20_000).bytes
+    let half = hello.count / 2
+    let slow = try (0..<1000).map { _ in try proxy.connect() }
+    for client in slow { try client.send(Array(hello.prefix(half))) }
+    for turn in 0..<20 {
+      for client in slow { try client.send([hello[half + turn]]) }
+      #expect(try proxy.ask("test.test") == "answer")
+    }
+    try proxy.vitals.expectRest()
+    for client in slow { try client.send(Array(hello.dropFirst(half + 20))) }
+    for client in slow { #expect(try client.receiveAll() == (Array("answer".utf8), .finished)) }
+  }
+
+  /// Sends it byte by byte, and gives what that cost sniproxy in seconds of processor time.
+  private static func trickle(_ hello: Hello, _ passage: Passage) throws -> Double {
+    let before = try passage.proxy.vitals.processorTime
+    let client = try passage.proxy.connect()
+    let bytes = hello.bytes
+    try client.sendByteByByte(bytes)
+    let backend = try passage.backend.accept()
+    let received = try backend.receive(bytes.count)
+    guard received == bytes else { throw Failure("the hello arrived changed") }
+    let cost = try passage.proxy.vitals.processorTime - before
+    try expectBytesOneByOne(client, backend)
+    return cost
+  }
+
+  /// Nothing that was set to read the hello holds a byte back.
+  private static func expectBytesOneByOne(_ client: Connection, _ backend: Connection) throws {
+    for byte: UInt8 in 0..<5 {
+      try client.send([byte])
+      #expect(try backend.receive(1) == [byte])
+      try backend.send([byte])
+      #expect(try client.receive(1) == [byte])
+    }
+  }
+
+  /// One whose message has so many bytes, with its header.
+  private static func hello(_ count: Int) throws -> Hello {
+    var hello = Hello("test.test", padding: 1, recordSize: 1)
+    hello.padding += count - hello.message.count
+    guard hello.message.count == count else { throw Failure("a hello of \(hello.message.count) bytes") }
+    return hello
+  }
+}
