@@ -67,10 +67,11 @@ extension Connection {
     }
   }
 
-  /// Expects exactly so many bytes and then the end, of either kind if nil, and takes them in pieces of sizes from the range.
+  /// Expects exactly so many bytes and then the end, of either kind if nil. Takes pieces of sizes from the range.
+  @discardableResult
   func expect(
     _ stream: SeededBytes, count: Int, pieces: ClosedRange<Int>, seed: Int, ending: Ending? = .finished
-  ) throws {
+  ) throws -> Ending {
     var generator = SplitMix64(seed: UInt64(seed))
     var received = 0
     while true {
@@ -80,8 +81,10 @@ extension Connection {
         received += bytes.count
         guard received <= count else { throw Failure("\(received) bytes, which is more than \(count)") }
       case .ended(let end):
-        guard received == count && end == ending ?? end else { throw Failure("\(end) after \(received) of \(count) bytes") }
-        return
+        guard received == count && end == ending ?? end else {
+          throw Failure("\(end) after \(received) of \(count) bytes")
+        }
+        return end
       }
     }
   }
