@@ -57,8 +57,8 @@ package enum ListenAddress: Equatable, Sendable {
 extension ListenAddress: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .internet(let address, let port, let scope):
-      "\(Endpoint.internet(address, port: port))" + (scope == 0 ? "" : " on interface \(scope)")
+    case .internet(.v4(let address), let port, _): "\(IPAddress.v4(address)):\(port)"
+    case .internet(let address, let port, let scope): "[\(address)\(scope == 0 ? "" : "%\(scope)")]:\(port)"
     case .anyAddress(let port): ":\(port)"
     case .unix(let path): "unix:\(path)"
     }

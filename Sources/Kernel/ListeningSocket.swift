@@ -2,7 +2,8 @@ import CLinux
 import Glibc
 package import Wire
 
-/// A listening stream socket that workers share. It is closed when the last of them has let go of it.
+/// A listening stream socket that workers share. It is closed, and a Unix listener's own file removed, when the last of
+/// them has let go of it.
 package final class ListeningSocket: Sendable {
   private let descriptor: Descriptor
   /// For people: `127.0.0.1:8443`, `unix:/run/sniproxy.sock`.
@@ -27,9 +28,9 @@ package final class ListeningSocket: Sendable {
   package init(_ address: ListenAddress) throws(Errno) {
     switch address {
     case .internet(let address, let port, let scope):
-      var isV6 = false
-      if case .v6 = address { isV6 = true }
-      descriptor = try Self.bound(SocketAddress(address, port: port, scope: scope), onlyV6: isV6 ? true : nil)
+      var onlyV6: Bool?
+      if case .v6 = address { onlyV6 = address.unmapped == address }
+      descriptor = try Self.bound(SocketAddress(address, port: port, scope: scope), onlyV6: onlyV6)
       file = nil
     case .anyAddress(let port):
       descriptor = try Self.boundToAnyAddress(port)
@@ -45,6 +46,8 @@ package final class ListeningSocket: Sendable {
     try call { listen(descriptor.number, SOMAXCONN) }
     try prepare()
   }
+
+  deinit { removeFile() }
 
   /// True for a stream socket on which `listen` was called (`SO_ACCEPTCONN`, socket(7)).
   package static func isListening(_ number: Int32) -> Bool {

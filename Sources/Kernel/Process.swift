@@ -1,11 +1,12 @@
 import CLinux
 import Glibc
 
-/// The command line without the program's name, also where there is no /proc to read it from.
-package func commandLineArguments() -> [String] {
-  var arguments: [String] = []
+/// The command line without the program's name, also where there is no /proc to read it from; nil for an argument that is
+/// not UTF-8.
+package func commandLineArguments() -> [String?] {
+  var arguments: [String?] = []
   while let argument = unsafe linux_argument(Int32(arguments.count + 1)) {
-    unsafe arguments.append(String(cString: argument))
+    unsafe arguments.append(String(validatingCString: argument))
   }
   return arguments
 }

@@ -9,8 +9,6 @@ struct Connection: ~Copyable {
   private(set) var upload = Direction()
   private(set) var download = Direction()
   private(set) var state = RelayState()
-  private var clientHungUp = false
-  private var backendHungUp = false
 
   mutating func begin(_ client: consuming Socket, isInternet: Bool) {
     self.client = client
@@ -53,27 +51,21 @@ struct Connection: ~Copyable {
 
   // MARK: - What has happened
 
+  // A hang-up says that a side is closed for both directions: nothing reaches it any more, and no write need find that
+  // out. What it sent before is still there to read.
+
   mutating func clientIsReady(_ readiness: Poller.Readiness, _ buffer: borrowing Buffer) {
     if readiness.contains(.error) { return state.clientReset() }
-    if readiness.contains(.hangUp) { clientHungUp = true }
+    if readiness.contains(.hangUp) { downloadBroke() }
     if readiness.contains(.writable) { relayDownload(buffer) }
     if readiness.contains(.readable) { relayUpload(buffer) }
-    considerHangUps()
   }
 
   mutating func backendIsReady(_ readiness: Poller.Readiness, _ buffer: borrowing Buffer) {
     if readiness.contains(.error) { backendWasReset() }
-    if readiness.contains(.hangUp) { backendHungUp = true }
+    if readiness.contains(.hangUp) { uploadBroke() }
     if readiness.contains(.writable) { relayUpload(buffer) }
     if readiness.contains(.readable) { relayDownload(buffer) }
-    considerHangUps()
-  }
-
-  /// A side that hung up is closed for both directions. Once all that it sent is read, nothing reaches it any more, and no
-  /// write need find that out.
-  private mutating func considerHangUps() {
-    if clientHungUp, state.upload == .ended { downloadBroke() }
-    if backendHungUp, state.download == .ended { uploadBroke() }
   }
 
   private mutating func relayUpload(_ buffer: borrowing Buffer) {

@@ -83,7 +83,7 @@ struct Session: ~Copyable {
     case .free, .relaying: return .lives
     case .greeting(let greeting): return refuse(.helloTimedOut, greeting, &engine)
     case .connecting(let greeting): return reachBackend(greeting, &engine)
-    case .lingering: return over(nil, &engine)
+    case .lingering: return lingeredLongEnough(&engine)
     case .resetting(let looks): return resetWhenDelivered(looks: looks + 1, &engine)
     }
   }
@@ -200,6 +200,13 @@ struct Session: ~Copyable {
     } catch {
       return over(nil, &engine)
     }
+  }
+
+  /// A client that is slow to take a backend's last bytes gets the time it needs, as it would while relaying.
+  private mutating func lingeredLongEnough(_ engine: inout Engine) -> Fate {
+    guard connection.download.delivered > 0, connection.client.unacknowledged > 0 else { return over(nil, &engine) }
+    engine.deadlines.set(.linger, for: slot, now: engine.now)
+    return .lives
   }
 
   private mutating func resetWhenDelivered(looks: Int, _ engine: inout Engine) -> Fate {

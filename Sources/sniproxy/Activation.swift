@@ -22,12 +22,8 @@ struct Activation {
   private static func open(_ addresses: [ListenAddress]) throws(Failure) -> [ListeningSocket] {
     var opened: [ListeningSocket] = []
     for address in addresses {
-      do throws(Errno) {
-        opened.append(try ListeningSocket(address))
-      } catch {
-        for socket in opened { socket.removeFile() }
-        throw .system("listen on", "\(address)", error)
-      }
+      opened.append(
+        try attempt("listen on", "\(address)") { () throws(Errno) in try ListeningSocket(address) })
     }
     return opened
   }

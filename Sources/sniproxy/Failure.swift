@@ -4,18 +4,21 @@ import Kernel
 enum Failure: Error {
   case usage(String)
   case system(String, String, Errno)
+  /// A worker's event loop failed; the log has said why.
+  case workerEnded
 
   var text: String {
     switch self {
     case .usage(let text): text
     case .system(let verb, let object, let error): "cannot \(verb) \(object): \(error)"
+    case .workerEnded: "stopped: a worker ended"
     }
   }
 
   var exitStatus: Int32 {
     switch self {
     case .usage: ExitStatus.usage
-    case .system: ExitStatus.systemCallFailed
+    case .system, .workerEnded: ExitStatus.systemCallFailed
     }
   }
 }

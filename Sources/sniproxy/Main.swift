@@ -27,13 +27,19 @@ enum Main {
   }
 
   private static func parsedOptions(_ log: Log) -> Options {
+    let arguments = commandLineArguments()
+    if let number = arguments.firstIndex(of: nil) {
+      fail("argument \(number + 1) is not UTF-8: rename the file, or name it otherwise", ExitStatus.usage, log)
+    }
     do {
-      return try Options.parse(commandLineArguments())
+      return try Options.parse(arguments.compactMap { $0 })
     } catch {
       let text = Options.fullMessage(for: error)
       guard Options.exitCode(for: error) == .success else { fail(text, ExitStatus.usage, log) }
       print(text)
-      exit(fflush(nil) == 0 ? ExitStatus.success : ExitStatus.systemCallFailed)
+      if fflush(nil) == 0 { exit(ExitStatus.success) }
+      unsafe perror("sniproxy: cannot write to standard output")
+      exit(ExitStatus.systemCallFailed)
     }
   }
 

@@ -19,12 +19,15 @@ struct ServiceManager {
       isThere = unsafe getenv("NOTIFY_SOCKET") != nil
       var microseconds: UInt64 = 0
       let asked = unsafe sd_watchdog_enabled(1, &microseconds) > 0
-      watchdogInterval = asked ? Int64(clamping: microseconds) * 1000 : nil
+      watchdogInterval = asked ? Int64(min(microseconds, Self.longestInterval)) * 1000 : nil
     #else
       isThere = false
       watchdogInterval = nil
     #endif
   }
+
+  /// In microseconds: a year, so that no sum of times overflows.
+  private static let longestInterval: UInt64 = 31_536_000_000_000
 
   /// The descriptors that it passed, in its order.
   func passedDescriptors() throws(Errno) -> [Int32] {

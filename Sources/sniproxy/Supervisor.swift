@@ -19,9 +19,12 @@ struct Supervisor: ~Copyable {
   /// Opens everything that takes privilege, and gives privilege up.
   init(_ options: Options, _ signals: consuming Signals, _ log: Log) throws(Failure) {
     let serviceManager = ServiceManager()
+    let user = try options.user.map { text throws(Failure) in try Self.user(text) }
     let hosts = try Self.openHosts(options)
     let listeners = try Activation(options.listen, serviceManager).listeners
-    if let user = options.user { try Self.become(user) }
+    if let user {
+      try attempt("become", "user \(options.user ?? "")") { () throws(Errno) in try user.become() }
+    }
     let workers = options.workers ?? availableProcessors()
     let limit = try Self.connectionLimit(options, reserved: 32 + 4 * workers + listeners.count, log)
     let settings = Settings(
@@ -46,25 +49,21 @@ struct Supervisor: ~Copyable {
 
   /// Serves until a signal, or until there has been nothing to do for long enough.
   consuming func run() throws(Failure) -> Int32 {
-    do throws(Errno) {
-      try proxy.start(listeners)
-      var isStopping = false
-      while proxy.state == .starting { if try waitForSignal(until: .max) != nil { isStopping = true } }
-      try checkWorkers()
-      for listener in listeners { log.write(.notice, "listening on \(listener.name)") }
-      serviceManager.notify("READY=1")
-      nextReport = 0
-      if !isStopping { try serve() }
-      try drain()
-      return ExitStatus.success
-    } catch {
-      throw .system("run", "the event loops", error)
-    }
+    try attempt("start", "the workers") { () throws(Errno) in try proxy.start(listeners) }
+    var isStopping = false
+    while proxy.state == .starting { if try waitForSignal(until: .max) != nil { isStopping = true } }
+    try checkWorkers()
+    for listener in listeners { log.write(.notice, "listening on \(listener.name)") }
+    serviceManager.notify("READY=1")
+    nextReport = 0
+    if !isStopping { try serve() }
+    try drain()
+    return ExitStatus.success
   }
 
   // MARK: - Running
 
-  private mutating func serve() throws(Errno) {
+  private mutating func serve() throws(Failure) {
     while true {
       let now = monotonicNow()
       var due = Int64.max
@@ -88,9 +87,10 @@ struct Supervisor: ~Copyable {
     }
   }
 
-  private func checkWorkers() throws(Errno) {
-    // The worker has said why.
-    if proxy.state == .failed { throw Errno(ECANCELED) }
+  private func checkWorkers() throws(Failure) {
+    guard proxy.state == .failed else { return }
+    for listener in listeners { listener.removeFile() }
+    throw .workerEnded
   }
 
   /// The watchdog hears of us only while every worker's loop turns.
@@ -110,14 +110,19 @@ struct Supervisor: ~Copyable {
 
   /// Waits for a signal, a change in the proxy, or the time. Gives the signal.
   @discardableResult
-  private mutating func waitForSignal(until due: Int64) throws(Errno) -> Int32? {
+  private mutating func waitForSignal(until due: Int64) throws(Failure) -> Int32? {
     var due = due
     if serviceManager.isThere {
       reportToServiceManager(monotonicNow())
       due = min(due, nextReport)
     }
     let left = due == .max ? -1 : Int32(clamping: max(0, (due - monotonicNow() + 999_999) / 1_000_000))
-    let count = try poller.wait(milliseconds: left)
+    let count: Int
+    do throws(Errno) {
+      count = try poller.wait(milliseconds: left)
+    } catch {
+      throw .system("wait for", "events", error)
+    }
     var received: Int32?
     for index in 0..<count {
       switch poller.event(index).token {
@@ -130,13 +135,12 @@ struct Supervisor: ~Copyable {
 
   // MARK: - Stopping
 
-  private mutating func drain() throws(Errno) {
+  private mutating func drain() throws(Failure) {
     serviceManager.notify("STOPPING=1")
     isDraining = true
     toldOpen = -1
     nextReport = 0
     let deadline = monotonicNow() + options.drainTimeout.nanoseconds
-    for listener in listeners { listener.removeFile() }
     listeners = []
     proxy.enter(.draining)
     var isHurried = false
@@ -164,9 +168,9 @@ struct Supervisor: ~Copyable {
     }
   }
 
-  private static func become(_ text: String) throws(Failure) {
+  private static func user(_ text: String) throws(Failure) -> User {
     guard let user = User(text) else { throw .usage("--user \(text): no such user. Give NAME, UID or UID:GID") }
-    try attempt("become", "user \(text)") { () throws(Errno) in try user.become() }
+    return user
   }
 
   /// Each connection takes two descriptors: the client's and the backend's.
