@@ -1,0 +1,89 @@
+import Foundation
+import Testing
+
+/// A side that is closed for both directions while the other is slow.
+@Suite(.scratch)
+struct HangUpTests {
+  /// Both directions are full, so that neither side is ready for anything when the hang-up comes.
+  @Test func backendHangsUpWhileBothAreFull() throws {
+    let passage = try Passage(options: ["--workers", "1"])
+    let (client, backend) = try passage.connect()
+    let stream = SeededBytes(seed: 1)
+    _ = try fill(client, stream)
+    let downloaded = try fill(backend, stream)
+    backend.hangUp()
+    try passage.proxy.vitals.expectRest()
+    try client.expect(stream, count: downloaded, pieces: 1...SeededBytes.longestPiece, seed: 1)
+  }
+
+  @Test func clientHangsUpWhileBothAreFull() throws {
+    let passage = try Passage(.unix, options: ["--workers", "1"])
+    let (client, backend) = try passage.connect()
+    let stream = SeededBytes(seed: 2)
+    let uploaded = try fill(client, stream)
+    _ = try fill(backend, stream)
+    client.hangUp()
+    try passage.proxy.vitals.expectRest()
+    // What the backend wrote is lost, and it is told so.
+    try backend.expect(stream, count: uploaded, pieces: 1...SeededBytes.longestPiece, seed: 2, ending: .reset)
+  }
+
+  /// The client takes no more, and the backend is gone: nobody is left to end it by a write.
+  @Test func nobodyTakesAnything() throws {
+    let passage = try Passage(.unix)
+    let before = try passage.proxy.vitals.descriptors
+    let (client, backend) = try passage.connect()
+    shutdown(client.descriptor, Int32(SHUT_RD))
+    // Until sniproxy has noticed: its own writes fail, and so do the backend's.
+    try eventually("the backend to be told") { (try? backend.send("in vain")) == nil }
+    backend.close()
+    try eventually("the connection to end") { try passage.proxy.vitals.descriptors == before }
+  }
+
+  /// A backend that has closed when the client begins to read: what it wrote arrives whole, and the connection ends though
+  /// the client keeps its own direction open and says nothing.
+  @Test func backendClosedBeforeTheClientReads() throws {
+    let passage = try Passage()
+    let before = try passage.proxy.vitals.descriptors
+    let (client, backend) = try passage.connect()
+    let stream = SeededBytes(seed: 3)
+    let downloaded = try fill(backend, stream)
+    backend.close()
+    try passage.proxy.vitals.expectRest()
+    try client.expect(stream, count: downloaded, pieces: 1...SeededBytes.longestPiece, seed: 3)
+    try eventually("the connection to end") { try passage.proxy.vitals.descriptors == before }
+  }
+
+  /// It takes longer than sniproxy lingers for a client that was refused, and has something to say meanwhile.
+  @Test func slowClientGetsAFinishedAnswerWhole() throws {
+    let passage = try Passage()
+    let (client, backend) = try passage.connect()
+    let stream = SeededBytes(seed: 4)
+    let count = 1_500_000
+    // Its kernel takes little at first, so that most of the answer waits in sniproxy's.
+    receiveBuffer(of: client, 4096)
+    try backend.send(stream, count: count, pieces: 1...100_000, seed: 4)
+    backend.close()
+    for _ in 0..<7 {
+      // The time has to pass.
+      usleep(1_000_000)
+      try client.send([0])
+    }
+    receiveBuffer(of: client, 1 << 20)
+    try client.expect(stream, count: count, pieces: 1...SeededBytes.longestPiece, seed: 5)
+  }
+
+  private func receiveBuffer(of connection: Connection, _ size: Int32) {
+    var size = size
+    _ = unsafe setsockopt(connection.descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+  }
+
+  /// Sends until no more is taken.
+  private func fill(_ source: Connection, _ stream: SeededBytes) throws -> Int {
+    var sent = 0
+    while try source.hasRoom(within: 0.3) {
+      sent += try source.sendSome(stream.bytes(at: sent, count: 1 << 16)[...]) ?? 0
+    }
+    return sent
+  }
+}
