@@ -15,7 +15,7 @@ package struct SocketAddress {
   }
 
   /// A socket's own address (getsockname(2)); nil if it has none.
-  init?(localOf number: Int32) {
+  package init?(localOf number: Int32) {
     guard unsafe linux_getsockname(number, &storage, &length) == 0 else { return nil }
   }
 

@@ -61,6 +61,8 @@ struct Session: ~Copyable {
   }
 
   mutating func handle(_ side: Side, _ readiness: Poller.Readiness, _ engine: inout Engine) -> Fate {
+    // An event of the backend may come in one batch with the client's that ended the relaying.
+    if side == .backend, !isRelaying { return .lives }
     switch stage {
     case .free: return .lives
     case .greeting(let greeting): return greet(greeting, &engine)
@@ -76,6 +78,11 @@ struct Session: ~Copyable {
     case .lingering: return linger(&engine)
     case .resetting: return readiness.contains(.error) ? over(.resetByClient, &engine) : .lives
     }
+  }
+
+  private var isRelaying: Bool {
+    if case .relaying = stage { return true }
+    return false
   }
 
   mutating func deadlinePassed(_ engine: inout Engine) -> Fate {

@@ -28,12 +28,31 @@ final class Log: Sendable {
 
   private struct Queue {
     var lines: [Line] = []
+    /// Lines that there was no room for.
     var lost = 0
     var isWriting = false
-    /// What a client can cause is rationed: at most `burst` lines at once and `perSecond` in the long run.
-    var ration = Log.burst
-    var rationed: Int64 = 0
+    var clients = Ration()
+    var program = Ration()
+    /// Lines about clients that were over their ration.
     var withheld = 0
+    var withheldTold: Int64 = 0
+  }
+
+  /// What can happen any number of times is rationed: so many lines at once, and so many a second in the long run.
+  private struct Ration {
+    private var left = 100
+    private var filled: Int64 = 0
+
+    mutating func take(now: Int64) -> Bool {
+      let due = (now - filled) * 10 / 1_000_000_000
+      if due > 0 {
+        left = Int(min(100, Int64(left) + due))
+        filled = now
+      }
+      guard left > 0 else { return false }
+      left -= 1
+      return true
+    }
   }
 
   private let destination: Destination
@@ -62,90 +81,105 @@ final class Log: Sendable {
   }
 
   /// A line that a client can cause as often as it likes.
-  func writeRationed(_ level: Level, _ text: @autoclosure () -> String) {
+  func writeOfClient(_ level: Level, _ text: @autoclosure () -> String) {
     let now = monotonicNow()
-    let grant = queue.withLock { queue -> (granted: Bool, withheld: Int) in
-      let due = (now - queue.rationed) * Self.perSecond / 1_000_000_000
-      if due > 0 {
-        queue.ration = Int(min(Int64(Self.burst), Int64(queue.ration) + due))
-        queue.rationed = now
-      }
-      guard queue.ration > 0 else {
-        queue.withheld += 1
-        return (false, 0)
-      }
-      queue.ration -= 1
-      defer { queue.withheld = 0 }
-      return (true, queue.withheld)
+    let (isGranted, isFirst) = queue.withLock { queue in
+      if queue.clients.take(now: now) { return (true, false) }
+      queue.withheld += 1
+      return (false, queue.withheld == 1)
     }
-    guard grant.granted else { return }
-    if grant.withheld > 0 { write(.warning, "log: \(grant.withheld) lines about clients left out: too many at once") }
-    write(level, text())
+    if isGranted { write(level, text()) }
+    // The thread that writes has to tell of it in a while.
+    if isFirst { wakeup.signal() }
+  }
+
+  /// A line about the program itself that may come again and again. Clients cannot use up its ration.
+  func writeOfProgram(_ level: Level, _ text: @autoclosure () -> String) {
+    let now = monotonicNow()
+    if queue.withLock({ $0.program.take(now: now) }) { write(level, text()) }
   }
 
   /// Waits until all is written, or `milliseconds` at most.
   func flush(milliseconds: Int64) {
     let end = monotonicNow() + milliseconds * 1_000_000
-    writeWithheld()
-    while !queue.withLock({ $0.lines.isEmpty && !$0.isWriting && $0.lost == 0 }) {
+    queue.withLock { $0.withheldTold = 0 }
+    wakeup.signal()
+    while !queue.withLock({ $0.lines.isEmpty && !$0.isWriting && $0.lost == 0 && $0.withheld == 0 }) {
       let left = (end - monotonicNow()) / 1_000_000
       guard left > 0 else { return }
       wait(for: written, milliseconds: Int32(left))
     }
   }
 
-  private func writeWithheld() {
-    let withheld = queue.withLock { queue in
-      defer { queue.withheld = 0 }
-      return queue.withheld
-    }
-    if withheld > 0 { write(.warning, "log: \(withheld) lines about clients left out: too many at once") }
-  }
-
   // MARK: - The thread that writes
 
   private func run() {
+    /// Told after the next line that can be written.
+    var lost = 0
+    var isAtLineStart = true
     while true {
-      let (lines, lost) = queue.withLock { queue in
-        queue.isWriting = !queue.lines.isEmpty || queue.lost > 0
-        defer {
-          queue.lines = []
-          queue.lost = 0
-        }
-        return (queue.lines, queue.lost)
+      let (lines, isWaitingToTell) = queue.withLock { queue in
+        let lines = Self.take(from: &queue, now: monotonicNow())
+        queue.isWriting = !lines.isEmpty
+        lost += queue.lost
+        queue.lost = 0
+        return (lines, queue.withheld > 0)
       }
-      if lines.isEmpty, lost == 0 {
+      if lines.isEmpty {
         written.signal()
-        wait(for: wakeup, milliseconds: -1)
+        wait(for: wakeup, milliseconds: isWaitingToTell ? 1000 : -1)
         continue
       }
-      for line in lines { put(line) }
-      if lost > 0 { put(Line(level: .warning, text: "log: \(lost) lines lost: the log was blocked")) }
+      for line in lines where !put(line, &isAtLineStart) { lost += 1 }
+      if lost > 0 {
+        let notice = "log: \(lost) lines lost: they could not be written in time"
+        if put(Line(level: .warning, text: notice), &isAtLineStart) { lost = 0 }
+      }
     }
   }
 
-  /// A line that cannot be written, as to a full disk, is lost: there is nowhere to say so.
-  private func put(_ line: Line) {
+  private static func take(from queue: inout Queue, now: Int64) -> [Line] {
+    var lines = queue.lines
+    queue.lines = []
+    if queue.withheld > 0, now - queue.withheldTold >= 1_000_000_000 {
+      lines.append(
+        Line(level: .warning, text: "log: \(queue.withheld) lines about clients left out: too many at once"))
+      queue.withheld = 0
+      queue.withheldTold = now
+    }
+    return lines
+  }
+
+  /// False if the line could not be written.
+  private func put(_ line: Line, _ isAtLineStart: inout Bool) -> Bool {
+    let text: String
     switch destination {
-    case .syslog: unsafe linux_syslog(line.level.rawValue, line.text)
-    case .journal: writeAll("<\(line.level.rawValue)>\(line.text)\n")
-    case .standardError: writeAll("sniproxy: \(line.text)\n")
+    case .syslog:
+      unsafe linux_syslog(line.level.rawValue, line.text)
+      return true
+    case .journal: text = "<\(line.level.rawValue)>\(line.text)\n"
+    case .standardError: text = "sniproxy: \(line.text)\n"
     }
+    let bytes = Array(((isAtLineStart ? "" : "\n") + text).utf8)
+    let count = writtenCount(bytes)
+    if count > 0 { isAtLineStart = count == bytes.count }
+    return count == bytes.count
   }
 
-  private func writeAll(_ text: String) {
-    var bytes = Array(text.utf8)[...]
-    while !bytes.isEmpty {
-      let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress!, $0.count) }
+  private func writtenCount(_ bytes: [UInt8]) -> Int {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress!, $0.count) }
       if count > 0 {
-        bytes = bytes.dropFirst(count)
+        rest = rest.dropFirst(count)
       } else if errno == EAGAIN {
         var poller = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
         _ = unsafe poll(&poller, 1, -1)
       } else if errno != EINTR {
-        return
+        break
       }
     }
+    return bytes.count - rest.count
   }
 
   private func wait(for wakeup: borrowing Wakeup, milliseconds: Int32) {
@@ -155,6 +189,4 @@ final class Log: Sendable {
   }
 
   private static let longestQueue = 4096
-  private static let burst = 100
-  private static let perSecond: Int64 = 10
 }

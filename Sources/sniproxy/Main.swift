@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Kernel
 import Relay
+import Wire
 
 @main
 enum Main {
@@ -53,15 +54,19 @@ enum Main {
 }
 
 extension Log.Destination {
-  /// Where the log goes. inetd(8) passes the listening socket as descriptors 0, 1 and 2: nothing must ever be written to
-  /// it, so those that are it become the null device.
+  /// Where the log goes. inetd(8) passes the listening socket, or by mistake a client's, as descriptors 0, 1 and 2: nothing
+  /// must ever be written to it, so those that are it become the null device.
   static func detected() throws(Errno) -> Log.Destination {
-    let errorIsListener = ListeningSocket.isListening(STDERR_FILENO)
-    for number in [STDOUT_FILENO, STDERR_FILENO] where ListeningSocket.isListening(number) {
+    let errorIsNetwork = isNetwork(STDERR_FILENO)
+    for number in [STDOUT_FILENO, STDERR_FILENO] where isNetwork(number) {
       try Descriptor.replace(number)
     }
-    if errorIsListener { return .syslog }
+    if errorIsNetwork { return .syslog }
     return standardErrorIsJournal ? .journal : .standardError
+  }
+
+  private static func isNetwork(_ number: Int32) -> Bool {
+    ListeningSocket.isListening(number) || SocketAddress(localOf: number)?.endpoint ?? .local != .local
   }
 
   /// systemd.exec(5), `JOURNAL_STREAM`: the device and inode of the journal's socket.

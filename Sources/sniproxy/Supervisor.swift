@@ -197,9 +197,9 @@ struct Supervisor: ~Copyable {
 extension Log {
   func write(_ event: Event) {
     switch event {
-    case .refused: writeRationed(.info, event.text)
+    case .refused: writeOfClient(.info, event.text)
     case .finished: write(.info, event.text)
-    case .atLimit, .acceptFailed: writeRationed(.warning, event.text)
+    case .atLimit, .acceptFailed: writeOfProgram(.warning, event.text)
     case .workerFailed: write(.critical, event.text)
     }
   }

@@ -54,12 +54,38 @@ struct HangUpTests {
     try eventually("the connection to end") { try passage.proxy.vitals.descriptors == before }
   }
 
+  /// The client's reading and the backend's reset come to sniproxy in one turn of its loop.
+  @Test func backendResetsWhenTheClientHasJustRead() throws {
+    let passage = try Passage(options: ["--workers", "1"])
+    let (client, backend) = try passage.connect(readingHello: false)
+    let stream = SeededBytes(seed: 6)
+    receiveBuffer(of: client, 8192)
+    var count = 0
+    while try !passage.proxy.vitals.waitsForRoom {
+      try backend.send(stream.bytes(at: count, count: 90_000))
+      count += 90_000
+    }
+    receiveBuffer(of: client, 1 << 22)
+    var taken = 0
+    try passage.proxy.whileStopped {
+      while try client.hasBytes(within: 0.3), case .bytes(let bytes) = try client.receiveSome() {
+        #expect(stream.contains(bytes, at: taken))
+        taken += bytes.count
+      }
+      backend.close()
+    }
+    let (rest, ending) = try client.receiveAll()
+    #expect(stream.contains(rest, at: taken))
+    #expect(taken + rest.count == count)
+    #expect(ending == .reset)
+  }
+
   /// It takes longer than sniproxy lingers for a client that was refused, and has something to say meanwhile.
   @Test func slowClientGetsAFinishedAnswerWhole() throws {
     let passage = try Passage()
     let (client, backend) = try passage.connect()
     let stream = SeededBytes(seed: 4)
-    let count = 1_500_000
+    let count = 100_000
     // Its kernel takes little at first, so that most of the answer waits in sniproxy's.
     receiveBuffer(of: client, 4096)
     try backend.send(stream, count: count, pieces: 1...100_000, seed: 4)

@@ -31,6 +31,22 @@ struct Vitals {
     }
   }
 
+  /// Whether it waits until it can write to a socket, as proc_pid_fdinfo(5) shows it for epoll.
+  var waitsForRoom: Bool {
+    get throws {
+      try descriptors.contains { descriptor in
+        // One that has been closed meanwhile is none.
+        guard let lines = try? read("fdinfo/\(descriptor)").split(separator: "\n") else { return false }
+        return lines.contains { line in
+          guard line.hasPrefix("tfd:"), let events = line.firstMatch(of: /events:\s*([0-9a-f]+)/)?.output.1 else {
+            return false
+          }
+          return (UInt32(events, radix: 16) ?? 0) & 4 != 0
+        }
+      }
+    }
+  }
+
   /// As ps(1) shows it: `S` for one that sleeps, `T` for one that is stopped.
   var state: String { get throws { try statusFields[0] } }
 
