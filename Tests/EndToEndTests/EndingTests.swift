@@ -80,6 +80,23 @@ struct EndingTests {
     try Self.expectCutAnswer(at: client, stream, count, pieces: 1...2000, transport)
   }
 
+  /// A finished answer is delivered, however slow the client is to read it, and though it sends on.
+  @Test(arguments: Transport.allCases)
+  func clientIsSlowToReadAFinishedAnswer(over transport: Transport) throws {
+    let (client, backend) = try Passage(transport).connect()
+    let answer = SeededBytes(seed: 10)
+    let count = transport.isInternet ? 1_500_000 : 150_000
+    try backend.send(answer, count: count, pieces: 1...100_000, seed: 10)
+    backend.close()
+    // Longer than any time that sniproxy waits for a client to leave.
+    for _ in 0..<70 {
+      // A Unix client is told that nobody reads it.
+      if transport.isInternet { try client.send("more") } else { try? client.send("more") }
+      usleep(100_000)
+    }
+    try client.expect(answer, count: count, pieces: 1...100_000, seed: 10)
+  }
+
   /// The kernel reports the end of the stream, and so does sniproxy.
   @Test(arguments: Transport.allCases)
   func backendIsKilled(over transport: Transport) throws {

@@ -38,20 +38,36 @@ enum Stuck: String, CaseIterable, CustomTestStringConvertible {
   case backendTakesNoMore
   case backendTakesNoMoreClientDoesNotRead
   case nothingIsSaid
+  case nobodyReadsAndClientFinished
+  case nobodyReadsAndClientClosed
+  case nobodyReadsAndBackendFinished
+  case nobodyReadsAndBackendClosed
 
   var testDescription: String { rawValue }
 
+  /// Each end sends until no more is taken.
+  private static let full: [Self] = [
+    .nobodyReads, .nobodyReadsAndClientFinished, .nobodyReadsAndClientClosed, .nobodyReadsAndBackendFinished,
+    .nobodyReadsAndBackendClosed,
+  ]
+
+  var fillsUpload: Bool { self == .backendDoesNotRead || Self.full.contains(self) }
+
   var fillsDownload: Bool {
     switch self {
-    case .clientDoesNotRead, .nobodyReads, .backendFinishedClientDoesNotRead, .backendClosedClientDoesNotRead,
-      .backendResetClientDoesNotRead, .clientFinishedAndDoesNotRead, .backendTakesNoMoreClientDoesNotRead:
-      true
     case .backendDoesNotRead, .clientFinishedAndWaits, .backendFinishedAndWaits, .backendTakesNoMore, .nothingIsSaid:
       false
+    default: true
     }
   }
 
-  var fillsUpload: Bool { self == .backendDoesNotRead || self == .nobodyReads }
+  /// Before it would send anything.
+  var clientFinishesEarly: Bool { self == .clientFinishedAndDoesNotRead || self == .clientFinishedAndWaits }
+
+  var backendShutsReading: Bool { self == .backendTakesNoMore || self == .backendTakesNoMoreClientDoesNotRead }
+
+  /// The backend closes with bytes of the client unread.
+  var isReset: Bool { self == .backendResetClientDoesNotRead || self == .nobodyReadsAndBackendClosed }
 }
 
 private struct StuckConnection {
@@ -66,8 +82,8 @@ private struct StuckConnection {
     self.stuck = stuck
     self.stream = stream
     (client, backend) = try passage.connect(readingHello: stuck != .backendResetClientDoesNotRead)
-    if stuck == .clientFinishedAndDoesNotRead || stuck == .clientFinishedAndWaits { client.finishSending() }
-    if stuck == .backendTakesNoMore || stuck == .backendTakesNoMoreClientDoesNotRead {
+    if stuck.clientFinishesEarly { client.finishSending() }
+    if stuck.backendShutsReading {
       shutdown(backend.descriptor, Int32(SHUT_RD))
       // A Unix client is told.
       try? client.send("into the void")
@@ -75,8 +91,11 @@ private struct StuckConnection {
     if stuck.fillsUpload { uploaded = try Self.fill(client, stream) }
     if stuck.fillsDownload { downloaded = try Self.fill(backend, stream) }
     switch stuck {
-    case .backendFinishedClientDoesNotRead, .backendFinishedAndWaits: backend.finishSending()
-    case .backendClosedClientDoesNotRead, .backendResetClientDoesNotRead: backend.close()
+    case .backendFinishedClientDoesNotRead, .backendFinishedAndWaits, .nobodyReadsAndBackendFinished:
+      backend.finishSending()
+    case .backendClosedClientDoesNotRead, .backendResetClientDoesNotRead, .nobodyReadsAndBackendClosed: backend.close()
+    case .nobodyReadsAndClientFinished: client.finishSending()
+    case .nobodyReadsAndClientClosed: client.close()
     default: break
     }
   }
@@ -84,16 +103,18 @@ private struct StuckConnection {
   /// Now both ends read.
   func expectAllThatWasSent(_ transport: Transport) throws {
     let pieces = 1...SeededBytes.longestPiece
-    if stuck != .clientFinishedAndDoesNotRead && stuck != .clientFinishedAndWaits { client.finishSending() }
+    if stuck == .nobodyReadsAndClientClosed {
+      // It closed with bytes unread, which is a reset.
+      let (bytes, _) = try backend.receiveAll()
+      #expect(bytes.count <= uploaded && stream.contains(Array(bytes.prefix(SeededBytes.longestPiece)), at: 0))
+      return
+    }
+    client.finishSending()
     if backend.descriptor >= 0 { backend.finishSending() }
-    let ending: Connection.Ending =
-      stuck == .backendResetClientDoesNotRead && transport.isInternet ? .reset : .finished
+    let ending: Connection.Ending? = !stuck.isReset ? .finished : transport.isInternet ? .reset : nil
     try client.expect(stream, count: downloaded, pieces: pieces, seed: 1, ending: ending)
-    switch stuck {
-    case .backendClosedClientDoesNotRead, .backendResetClientDoesNotRead, .backendTakesNoMore,
-      .backendTakesNoMoreClientDoesNotRead:
-      break
-    default: try backend.expect(stream, count: uploaded, pieces: pieces, seed: 2)
+    if backend.descriptor >= 0 && !stuck.backendShutsReading {
+      try backend.expect(stream, count: uploaded, pieces: pieces, seed: 2)
     }
   }
 
