@@ -9,38 +9,42 @@ DOCDIR ?= $(PREFIX)/share/doc/sniproxy
 DESTDIR ?=
 
 SWIFT ?= swift
-# Where products and intermediate files are. The two builds differ in every module, so each has a place of its own.
+# Where products and intermediate files are.
 SCRATCH ?= .build
-STATIC_SCRATCH ?= .build/static
 
 FLAGS = -c release --static-swift-stdlib --scratch-path $(SCRATCH)
-STATIC_FLAGS = -c release --static-swift-stdlib --disable-default-traits -Xswiftc -static-executable \
-  --scratch-path $(STATIC_SCRATCH) --product sniproxy
 
 PROGRAMS = $(SCRATCH)/release
+STATIC = $(SCRATCH)/static/sniproxy
 SWIFT_FILES = Package.swift Sources Tests
 
-.PHONY: build static test run install uninstall format lint clean need-build
+.PHONY: build static test run install uninstall format lint clean need-build need-test FORCE
 
 build: need-build
 	$(SWIFT) build $(FLAGS)
 
-# One file that needs no other, without libsystemd: for an empty chroot.
-static: need-build
-	$(SWIFT) build $(STATIC_FLAGS)
-	@packaging/is-static $(STATIC_SCRATCH)/release/sniproxy
+# One file that needs no other, without libsystemd: for an empty chroot. Both builds share all dependencies and one place,
+# so the program is put aside and the usual one built again.
+static: need-build $(STATIC)
+	$(SWIFT) build $(FLAGS)
+	@packaging/is-static $(STATIC)
+
+$(STATIC): need-build FORCE
+	$(SWIFT) build $(FLAGS) --traits StaticExecutable --product sniproxy
+	@install -D $(PROGRAMS)/sniproxy $@
+
+FORCE:
 
 need-build:
 	@packaging/need build
 
 # In debug: XCTest comes with the dynamic standard library only, so the programs' flags do not serve.
-test:
-	@packaging/need build test
-	$(SWIFT) build $(FLAGS)
-	$(SWIFT) build $(STATIC_FLAGS)
+test: need-test static
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_FILES)
-	SNIPROXY_PROGRAMS=$(abspath $(PROGRAMS)) SNIPROXY_STATIC=$(abspath $(STATIC_SCRATCH)/release/sniproxy) \
-	  $(SWIFT) test --scratch-path $(SCRATCH)
+	SNIPROXY_PROGRAMS=$(abspath $(PROGRAMS)) SNIPROXY_STATIC=$(abspath $(STATIC)) $(SWIFT) test --scratch-path $(SCRATCH)
+
+need-test:
+	@packaging/need build test
 
 run:
 	@packaging/need build demo
@@ -74,4 +78,4 @@ uninstall:
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 clean:
-	rm -rf $(SCRATCH) $(STATIC_SCRATCH)
+	rm -rf $(SCRATCH)

@@ -18,6 +18,9 @@ let packed: [LinkerSetting] = [
   .unsafeFlags(["-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs"], .when(configuration: .release))
 ]
 
+// For the linker alone: as a flag of the command line it would compile every dependency once more.
+let alone: [LinkerSetting] = [.unsafeFlags(["-static-executable"], .when(traits: ["StaticExecutable"]))]
+
 let package = Package(
   name: "sniproxy",
   products: [
@@ -29,6 +32,7 @@ let package = Package(
     .trait(
       name: "Systemd",
       description: "Sockets from the service manager and notifications to it, with libsystemd"),
+    .trait(name: "StaticExecutable", description: "One file that needs no library; not with Systemd"),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -57,7 +61,7 @@ let package = Package(
         .target(name: "CSystemd", condition: .when(traits: ["Systemd"])),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      cSettings: gnu, swiftSettings: swift, linkerSettings: packed),
+      cSettings: gnu, swiftSettings: swift, linkerSettings: packed + alone),
     .executableTarget(
       name: "sniproxy-hostname",
       dependencies: [
