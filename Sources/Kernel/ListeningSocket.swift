@@ -26,6 +26,7 @@ package final class ListeningSocket: Sendable {
 
   /// Binds and listens. The corresponding C functions are `socket`, `bind` and `listen`.
   package init(_ address: ListenAddress) throws(Errno) {
+    var lock = Descriptor(owning: -1)
     switch address {
     case .internet(let address, let port, let scope):
       var onlyV6: Bool?
@@ -37,6 +38,7 @@ package final class ListeningSocket: Sendable {
       file = nil
     case .unix(let path):
       guard let address = SocketAddress(path: Array(path.utf8)) else { throw .nameTooLong }
+      lock = Self.lock(directoryOf: path)
       descriptor = try Self.boundReplacingStale(address, path)
       file = FileIdentity(path: path).map { (path, $0) }
     }
@@ -44,6 +46,7 @@ package final class ListeningSocket: Sendable {
     isInternet = endpoint != .local
     name = if case .unix(let path) = address { "unix:\(path)" } else { "\(endpoint)" }
     try call { listen(descriptor.number, SOMAXCONN) }
+    _ = consume lock
     try prepare()
   }
 
@@ -92,8 +95,9 @@ package final class ListeningSocket: Sendable {
     // a new copy may be accepting by then.
     try setNonBlocking(number)
     guard isInternet else { return }
-    // Accepted sockets inherit these (tcp(7)), so no connection pays for them. A passed socket of another protocol than TCP
-    // may not know them all.
+    // Accepted sockets inherit all this (tcp(7)), so no connection pays for it. Urgent data is part of the stream (tcp(7)), and TLS knows no other.
+    try? setOption(number, SOL_SOCKET, SO_OOBINLINE, Int32(1))
+    // A passed socket of another protocol than TCP may not know these.
     try? setOption(number, SOL_SOCKET, SO_KEEPALIVE, Int32(1))
     try? setOption(number, Int32(IPPROTO_TCP), TCP_KEEPIDLE, Int32(60))
     try? setOption(number, Int32(IPPROTO_TCP), TCP_KEEPINTVL, Int32(15))
@@ -137,6 +141,16 @@ package final class ListeningSocket: Sendable {
       }
       throw .addressInUse
     }
+  }
+
+  /// Keeps other copies of the program from replacing a stale socket at the same time. Without read permission on the
+  /// directory there is no lock. The corresponding C function is `flock`.
+  private static func lock(directoryOf path: String) -> Descriptor {
+    let end = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
+    let directory = end == path.startIndex ? "." : String(path[..<end])
+    let lock = Descriptor(owning: unsafe linux_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY))
+    _ = flock(lock.number, LOCK_EX)
+    return lock
   }
 
   private static func isSocketFile(_ path: String) -> Bool {

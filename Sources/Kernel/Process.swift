@@ -101,8 +101,6 @@ package struct User: Equatable, Sendable {
     }
   }
 
-  package static var isRoot: Bool { geteuid() == 0 }
-
   /// Becomes this user for good. The corresponding C functions are `initgroups` or `setgroups`, `setgid` and `setuid`.
   package func become() throws(Errno) {
     if let name {

@@ -13,6 +13,13 @@ package struct Wakeup: ~Copyable, Sendable {
 
   package func signal() { eventfd_write(descriptor.number, 1) }
 
+  /// Waits until it is signalled, or `milliseconds` at most; -1 is for ever. The corresponding C function is `poll`.
+  package func wait(milliseconds: Int32 = -1) {
+    var poller = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+    _ = unsafe poll(&poller, 1, milliseconds)
+    clear()
+  }
+
   package func clear() {
     var count: eventfd_t = 0
     unsafe eventfd_read(descriptor.number, &count)

@@ -4,6 +4,7 @@ import Wire
 final class AccountKeeper {
   private var account: Account
   private let accepted: Int64
+  private var header: UInt64 = 0
   private var isEnded = false
 
   init(_ account: Account, accepted: Int64) {
@@ -11,13 +12,16 @@ final class AccountKeeper {
     self.accepted = accepted
   }
 
-  func helloComplete(_ greeting: Greeting, _ now: Int64) {
-    account.serverName = greeting.hello?.serverName.map { Array($0) }
-    account.host = greeting.name
+  func helloComplete(_ hello: ClientHello, _ now: Int64) {
+    account.serverName = hello.serverName.map { Array($0) }
     account.helloTime = now - accepted
   }
 
-  func connected(_ now: Int64) { account.connectTime = now - accepted }
+  /// - Parameter header: bytes that the backend gets from us and not from the client.
+  func connected(header: Int, _ now: Int64) {
+    self.header = UInt64(header)
+    account.connectTime = now - accepted
+  }
 
   /// The first of several ends is the one that counts.
   func ended(_ end: Account.End) {
@@ -27,7 +31,7 @@ final class AccountKeeper {
   }
 
   func close(_ connection: borrowing Connection, now: Int64) -> Account {
-    account.uploaded = connection.upload.delivered
+    account.uploaded = connection.upload.delivered - min(header, connection.upload.delivered)
     account.downloaded = connection.download.delivered
     account.totalTime = now - accepted
     return account

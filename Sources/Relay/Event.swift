@@ -16,7 +16,6 @@ package struct Account: Sendable {
   package let client: Endpoint
   package let listener: String
   package var serverName: [UInt8]?
-  package var host: HostName?
   package var uploaded: UInt64 = 0
   package var downloaded: UInt64 = 0
   /// Nanoseconds from accept to the complete ClientHello, to the backend, and to the end.

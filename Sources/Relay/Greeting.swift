@@ -69,16 +69,15 @@ final class Greeting {
       guard case .needs(let atLeast) = progress else { return try conclude(progress, socket) }
       let cameShort = seen < before + wanted
       wanted = atLeast
-      guard !cameShort, seen < Self.mostLeftInKernel, lookFurther(at: socket) else {
+      guard !cameShort, seen < Self.mostLeftInKernel, lookFurther(at: socket, from: seen + atLeast) else {
         return try takeInstead(from: socket, through: buffer)
       }
-      try socket.setReadableFrom(seen + atLeast)
       return .incomplete
     }
   }
 
-  /// Prepares the next look; false when there must be none.
-  private func lookFurther(at socket: borrowing Socket) -> Bool {
+  /// Prepares the next look, when so many bytes are there; false when there must be none.
+  private func lookFurther(at socket: borrowing Socket, from count: Int) -> Bool {
     switch way {
     case .firstLook:
       do throws(Errno) {
@@ -91,10 +90,16 @@ final class Greeting {
     case .lookAgain(let times): way = .lookAgain(times: times + 1)
     case .lookOn: break
     }
-    return true
+    do throws(Errno) {
+      try socket.setReadableFrom(count)
+      return true
+    } catch {
+      return false
+    }
   }
 
-  /// The kernel's buffer is no place for what is still to come: it told of fewer bytes than were asked for, so it is full.
+  /// The kernel's buffer is no place for what is still to come: there is much of it, or the kernel told of fewer bytes than
+  /// were asked for, as it does when its buffer is full.
   private func takeInstead(from socket: borrowing Socket, through buffer: borrowing Buffer) throws(Errno) -> Progress {
     try lookNoMore(at: socket)
     way = .intoMemory

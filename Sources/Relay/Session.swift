@@ -105,16 +105,16 @@ struct Session: ~Copyable {
 
   private mutating func greet(_ greeting: Greeting, _ engine: inout Engine) -> Fate {
     do throws(Errno) {
-      switch try greeting.read(from: connection.client, through: engine.buffer) {
+      let progress = try greeting.read(from: connection.client, through: engine.buffer)
+      if let hello = greeting.hello { account?.helloComplete(hello, engine.now) }
+      switch progress {
       case .incomplete:
         try wantFromClient(.readable, &engine)
         return .lives
       case .complete:
-        account?.helloComplete(greeting, engine.now)
         greeting.connectDeadline = engine.now + engine.settings.connectTimeout
         return reachBackend(greeting, &engine)
       case .refused(let refusal):
-        account?.helloComplete(greeting, engine.now)
         return refuse(refusal, greeting, &engine)
       }
     } catch {
@@ -139,7 +139,7 @@ struct Session: ~Copyable {
       }
     case .connected(let socket, let header):
       let prefix = header.map { proxyHeader($0, greeting) } ?? []
-      account?.connected(engine.now)
+      account?.connected(header: prefix.count, engine.now)
       engine.deadlines.cancel(slot)
       stage = .relaying
       connection.join(socket, sending: prefix + greeting.received, engine.buffer)
@@ -225,7 +225,9 @@ struct Session: ~Copyable {
     }
     stage = .resetting(looks: looks)
     connection.dropBackend()
-    engine.deadlines.set(looks < Self.soonRetries ? .retrySoon : .retryLater, for: slot, now: engine.now)
+    let pause: Deadlines.Kind =
+      looks < Self.soonRetries ? .retrySoon : looks < 2 * Self.soonRetries ? .retryLater : .linger
+    engine.deadlines.set(pause, for: slot, now: engine.now)
     do throws(Errno) {
       try wantFromClient(.once, &engine)
       return .lives

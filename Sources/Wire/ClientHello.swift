@@ -40,21 +40,22 @@ package struct ClientHello: Sendable, Equatable {
     // prior versions of TLS. The presence of extensions can be detected by determining whether there are bytes following
     // the compression_methods field at the end of the ClientHello."
     guard !reader.isAtEnd else { return }
-    // The lower bound of 8 is of TLS 1.3 alone: RFC 5246, section 7.4.1.4, has extensions<0..2^16-1>, and which version
+    // The lower bound of 8 is of TLS 1.3 alone: RFC 5246, section 7.4.1.2, has extensions<0..2^16-1>, and which version
     // is meant is for the backend to decide.
     var seen = ExtensionTypes()
     var last: UInt16?
+    var forbidden = Forbidden()
     try reader.vector(.extensions, 0...0xffff) { extensions throws(Refusal) in
       while !extensions.isAtEnd {
         // RFC 8446, section 4.2.11: "The "pre_shared_key" extension MUST be the last extension in the ClientHello [...].
         // Servers MUST check that it is the last extension and otherwise fail the handshake with an "illegal_parameter"
         // alert."
-        guard last != ExtensionType.preSharedKey else { throw .preSharedKeyNotLast }
+        if last == ExtensionType.preSharedKey { forbidden.note(.preSharedKeyNotLast) }
         let type = try extensions.uint16(.extensions)
         // RFC 8446, section 4.2: "There MUST NOT be more than one extension of the same type in a given extension
         // block."
-        guard seen.insert(type) else { throw .repeatedExtension(type) }
-        try readExtension(type, &extensions)
+        if !seen.insert(type) { forbidden.note(.repeatedExtension(type)) }
+        try readExtension(type, &extensions, &forbidden)
         last = type
       }
     }
@@ -62,11 +63,14 @@ package struct ClientHello: Sendable, Equatable {
     // legacy_compression_methods or that it contains a valid extensions block with no data following. If not, then it
     // MUST abort the handshake with a "decode_error" alert."
     guard reader.isAtEnd else { throw .leftover(.clientHello) }
+    if let refusal = forbidden.first { throw refusal }
   }
 
   // RFC 8446, section 9.3: "A server receiving a ClientHello MUST correctly ignore all unrecognized cipher suites,
   // extensions, and other parameters." Bodies that a router has no use for are skipped by their length.
-  private mutating func readExtension(_ type: UInt16, _ extensions: inout ByteReader) throws(Refusal) {
+  private mutating func readExtension(
+    _ type: UInt16, _ extensions: inout ByteReader, _ forbidden: inout Forbidden
+  ) throws(Refusal) {
     // struct {
     //     ExtensionType extension_type;
     //     opaque extension_data<0..2^16-1>;
@@ -74,7 +78,7 @@ package struct ClientHello: Sendable, Equatable {
     switch type {
     case ExtensionType.serverName:
       try extensions.vector(.extension(type), 0...0xffff) { data throws(Refusal) in
-        try readServerNameList(&data)
+        try readServerNameList(&data, &forbidden)
       }
     case ExtensionType.applicationLayerProtocolNegotiation:
       try extensions.vector(.extension(type), 0...0xffff) { data throws(Refusal) in
@@ -85,7 +89,9 @@ package struct ClientHello: Sendable, Equatable {
     }
   }
 
-  private mutating func readServerNameList(_ data: inout ByteReader) throws(Refusal) {
+  private mutating func readServerNameList(
+    _ data: inout ByteReader, _ forbidden: inout Forbidden
+  ) throws(Refusal) {
     // struct {
     //     NameType name_type;
     //     select (name_type) {
@@ -99,7 +105,7 @@ package struct ClientHello: Sendable, Equatable {
       while !list.isAtEnd {
         let type = try list.uint8(.serverName)
         // RFC 6066, section 3: "The ServerNameList MUST NOT contain more than one name of the same name_type."
-        guard seen.insert(type) else { throw .repeatedNameType(type) }
+        if !seen.insert(type) { forbidden.note(.repeatedNameType(type)) }
         if type == NameTypes.hostName {
           serverName = try list.opaque(.serverName, 1...0xffff)
         } else {
@@ -125,6 +131,14 @@ package struct ClientHello: Sendable, Equatable {
 
   /// `HandshakeType msg_type` and `uint24 length` (RFC 8446, section 4).
   static let headerLength = 4
+}
+
+/// What is well-formed and yet forbidden. RFC 8446, section 6.2, has illegal_parameter for "errors which conform to the
+/// formal protocol syntax but are otherwise incorrect", so the whole syntax is read first.
+private struct Forbidden {
+  private(set) var first: Refusal?
+
+  mutating func note(_ refusal: Refusal) { first = first ?? refusal }
 }
 
 /// ExtensionType (RFC 8446, section 4.2).

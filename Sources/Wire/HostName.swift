@@ -16,8 +16,8 @@ package struct HostName: Hashable, Sendable {
   }
 
   /// Checks a name as a client sent it, and turns it to lower case.
-  package init(_ raw: some Collection<UInt8>) throws(Flaw) {
-    guard let last = raw.reduce(nil, { $1 }) else { throw .empty }
+  package init(_ raw: some BidirectionalCollection<UInt8>) throws(Flaw) {
+    guard let last = raw.last else { throw .empty }
     // RFC 1035, section 2.3.4: names have 255 octets or less on the wire, so 253 without the root and first length.
     guard raw.count <= 253 else { throw .tooLong(raw.count) }
     // RFC 6066, section 3: "The hostname is represented as a byte string using ASCII encoding without a trailing dot."

@@ -70,12 +70,13 @@ final class Log: Sendable {
 
   /// `subject: what happened: why`.
   func write(_ level: Level, _ text: String) {
+    let lines = text.split(separator: "\n").map { Line(level: level, text: String($0)) }
     queue.withLock { queue in
       guard queue.lines.count < Self.longestQueue else {
-        queue.lost += 1
+        queue.lost += lines.count
         return
       }
-      queue.lines.append(Line(level: level, text: text))
+      queue.lines += lines
     }
     wakeup.signal()
   }
@@ -107,7 +108,7 @@ final class Log: Sendable {
     while !queue.withLock({ $0.lines.isEmpty && !$0.isWriting && $0.lost == 0 && $0.withheld == 0 }) {
       let left = (end - monotonicNow()) / 1_000_000
       guard left > 0 else { return }
-      wait(for: written, milliseconds: Int32(left))
+      written.wait(milliseconds: Int32(left))
     }
   }
 
@@ -127,7 +128,7 @@ final class Log: Sendable {
       }
       if lines.isEmpty {
         written.signal()
-        wait(for: wakeup, milliseconds: isWaitingToTell ? 1000 : -1)
+        wakeup.wait(milliseconds: isWaitingToTell ? 1000 : -1)
         continue
       }
       for line in lines where !put(line, &isAtLineStart) { lost += 1 }
@@ -180,12 +181,6 @@ final class Log: Sendable {
       }
     }
     return bytes.count - rest.count
-  }
-
-  private func wait(for wakeup: borrowing Wakeup, milliseconds: Int32) {
-    var poller = pollfd(fd: wakeup.number, events: Int16(POLLIN), revents: 0)
-    _ = unsafe poll(&poller, 1, milliseconds)
-    wakeup.clear()
   }
 
   private static let longestQueue = 4096

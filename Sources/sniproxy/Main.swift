@@ -22,8 +22,9 @@ enum Main {
         fail(error.text, error.exitStatus, log)
       }
     } catch {
-      unsafe perror("sniproxy: cannot start")
-      exit(ExitStatus.systemCallFailed)
+      let text = "sniproxy: cannot start: \(error)\n"
+      _ = unsafe text.withCString { unsafe write(STDERR_FILENO, $0, strlen($0)) }
+      _exit(ExitStatus.systemCallFailed)
     }
   }
 
@@ -35,7 +36,8 @@ enum Main {
     do {
       return try Options.parse(arguments.compactMap { $0 })
     } catch {
-      let text = Options.fullMessage(for: error)
+      let message = Options.fullMessage(for: error)
+      let text = message.hasPrefix("Error: ") ? String(message.dropFirst("Error: ".count)) : message
       guard Options.exitCode(for: error) == .success else { fail(text, ExitStatus.usage, log) }
       print(text)
       if fflush(nil) == 0 { exit(ExitStatus.success) }

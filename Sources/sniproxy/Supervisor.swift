@@ -18,7 +18,7 @@ struct Supervisor: ~Copyable {
 
   /// Opens everything that takes privilege, and gives privilege up.
   init(_ options: Options, _ signals: consuming Signals, _ log: Log) throws(Failure) {
-    let serviceManager = ServiceManager()
+    let serviceManager = try attempt("prepare for", "the service manager") { () throws(Errno) in try ServiceManager() }
     let user = try options.user.map { text throws(Failure) in try Self.user(text) }
     let hosts = try Self.openHosts(options)
     let listeners = try Activation(options.listen, serviceManager).listeners
@@ -104,7 +104,7 @@ struct Supervisor: ~Copyable {
     let open = proxy.admission.open
     if open != toldOpen {
       toldOpen = open
-      serviceManager.notify("STATUS=\(isDraining ? "Stopping: " : "")\(open) connections open")
+      serviceManager.notify("STATUS=\(isDraining ? "Stopping: " : "")\(Self.connections(open)) open")
     }
   }
 
@@ -152,8 +152,11 @@ struct Supervisor: ~Copyable {
     proxy.enter(.ending)
     let end = monotonicNow() + Self.endTime
     while proxy.state != .ended, proxy.state != .failed, monotonicNow() < end { try waitForSignal(until: end) }
-    log.write(.notice, "stopped: \(cut) \(cut == 1 ? "connection" : "connections") cut")
+    serviceManager.flush(milliseconds: Self.flushTime)
+    log.write(.notice, "stopped: \(Self.connections(cut)) cut")
   }
+
+  private static func connections(_ count: Int) -> String { count == 1 ? "1 connection" : "\(count) connections" }
 
   // MARK: - Setting up
 
@@ -191,6 +194,7 @@ struct Supervisor: ~Copyable {
   private static let signalsToken = Token(slot: 0, generation: 0, side: 0)
   private static let changedToken = Token(slot: 1, generation: 0, side: 0)
   private static let reportInterval: Int64 = 5_000_000_000
+  private static let flushTime: Int64 = 500
   private static let endTime: Int64 = 1_000_000_000
 }
 

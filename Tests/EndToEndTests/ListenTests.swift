@@ -54,6 +54,15 @@ struct ListenTests {
     #expect(try client.receiveAll().bytes == Array("here".utf8))
   }
 
+  @Test func `a start that fails leaves no Unix socket`() throws {
+    let path = Scratch.current.file("listener")
+    let child = try Child(
+      try Program.path("sniproxy"),
+      ["--hosts", HostsDirectory().path, "--listen", "unix:\(path)", "--listen", "192.0.2.1:1"])
+    #expect(try child.wait() == .exited(111))
+    #expect(!FileManager.default.fileExists(atPath: path))
+  }
+
   @Test func `a stale Unix socket is replaced, and removed at the end`() throws {
     let hosts = try HostsDirectory()
     let path = Scratch.current.file("listener")

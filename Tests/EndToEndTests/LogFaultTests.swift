@@ -69,7 +69,12 @@ struct LogFaultTests {
     try eventually("the log to go on") {
       try String(contentsOfFile: log, encoding: .utf8).contains("access: ")
     }
+    try eventually("the lost lines to be told") {
+      try String(contentsOfFile: log, encoding: .utf8).contains("lines lost")
+    }
     try passage.proxy.stop()
+    let lines = try Self.lines(log)
+    #expect(lines.allSatisfy { $0.ranges(of: "sniproxy: ").count <= 1 }, "a line that was cut goes on with another")
   }
 
   /// Bad clients cannot flood it.
@@ -79,14 +84,21 @@ struct LogFaultTests {
     let begin = Alarm(in: 0)
     try passage.refuse(Self.clients, Array("GET / HTTP/1.1\r\n".utf8), alert: 10)
     let elapsed = begin.elapsed
+    try eventually("the lines left out to be told though nothing more happens") {
+      total(try Self.lines(log), "lines about clients left out") > 0
+    }
     try passage.proxy.stop()
-    let lines = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").map(String.init)
+    let lines = try Self.lines(log)
     let told = lines.filter { $0.contains("refused") }.count
     let leftOut = total(lines, "lines about clients left out")
     #expect(told + leftOut == Self.clients, "\(told) lines and \(leftOut) left out")
     #expect(told < 200 + Int(20 * elapsed))
     #expect(told > 0)
     #expect(lines.count < 2 * told + 10)
+  }
+
+  private static func lines(_ log: String) throws -> [String] {
+    try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").map(String.init)
   }
 
   private static func expectService(_ passage: LoggedPassage) throws {

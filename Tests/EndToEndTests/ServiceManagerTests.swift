@@ -48,6 +48,26 @@ struct ServiceManagerTests {
     #expect(proxy.child.isRunning)
   }
 
+  @Test func `a manager that does not read holds nothing up`() throws {
+    let manager = try DatagramSocket("notify")
+    try manager.fill()
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("a.test").answer("here")
+    let proxy = try Proxy(
+      hosts, "--drain-timeout", "600", environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "100000"])
+    let client = try proxy.connect(Hello("a.test"))
+    #expect(try client.receiveAll().bytes == Array("here".utf8))
+    try proxy.stop()
+  }
+
+  @Test func `a watchdog interval of ages is none too long`() throws {
+    let manager = try DatagramSocket("notify")
+    let proxy = try Proxy(
+      try HostsDirectory(), environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "4611686018427387904"])
+    try manager.receive(until: "WATCHDOG=1")
+    try proxy.stop()
+  }
+
   @Test(.requires("python3"), arguments: [0, 1])
   func `the watchdog starves once one worker stands still`(worker: Int) throws {
     let manager = try DatagramSocket("notify")

@@ -21,6 +21,17 @@ struct StreamTests {
     }
   }
 
+  /// TCP has it out of band; TLS knows no other bytes than those of its stream.
+  @Test func urgentBytesToo() throws {
+    let (client, backend) = try Passage().connect()
+    for piece in ["abc", "def", "ghi"] {
+      let flags = Int32(MSG_NOSIGNAL) | (piece == "def" ? Int32(MSG_OOB) : 0)
+      #expect(unsafe send(client.descriptor, piece, 3, flags) == 3)
+    }
+    client.finishSending()
+    #expect(try backend.receiveAll().bytes == Array("abcdefghi".utf8))
+  }
+
   @Test(arguments: Transport.allCases, [true, false])
   func large(over transport: Transport, up: Bool) throws {
     let (client, backend) = try Passage(transport).connect()

@@ -24,8 +24,7 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: User.isRoot)) func `without a null device the standard descriptors are opened all the same`() async
-  {
+  @Test(.enabled(if: isRoot)) func `without a null device the standard descriptors are opened all the same`() async {
     let folder = TemporaryDirectory()
     await #expect(processExitsWith: .success) { [path = folder.path as String] in
       require(unsafe chroot(path))

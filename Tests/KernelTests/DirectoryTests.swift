@@ -44,7 +44,7 @@ import Testing
   }
 
   /// Shows something only where `fs.protected_symlinks` is on, as it is on Debian.
-  @Test(.enabled(if: User.isRoot)) func `a user's link works in a sticky directory`() throws {
+  @Test(.enabled(if: isRoot)) func `a user's link works in a sticky directory`() throws {
     let target = folder.makeDirectory("target")
     folder.makeDirectory("hosts", mode: 0o1777)
     require(unsafe lchown(folder.makeLink("hosts/link", to: target), 12345, 12345))
@@ -80,7 +80,7 @@ import Testing
     #expect(try !entry.contains("send-proxy-v2"))
   }
 
-  @Test(.enabled(if: User.isRoot)) func `search permission is enough, and without it there is no way`() async throws {
+  @Test(.enabled(if: isRoot)) func `search permission is enough, and without it there is no way`() async throws {
     require(unsafe chmod(folder.path, 0o711))
     folder.makeDirectory("open", mode: 0o711)
     folder.makeFile("open/send-proxy-v1")

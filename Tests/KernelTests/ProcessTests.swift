@@ -52,7 +52,7 @@ import Testing
     #expect(User("12345") != nil)
   }
 
-  @Test(.enabled(if: User.isRoot)) func `who becomes a user of numbers keeps no other group`() async {
+  @Test(.enabled(if: isRoot)) func `who becomes a user of numbers keeps no other group`() async {
     await #expect(processExitsWith: .success) {
       try #require(User("12345:23456")).become()
       #expect(getuid() == 12345 && geteuid() == 12345 && getgid() == 23456 && getegid() == 23456)
@@ -60,11 +60,11 @@ import Testing
       let count = require(unsafe getgroups(64, &groups))
       #expect(groups.prefix(Int(count)) == [23456])
       #expect(setuid(0) == -1)
-      #expect(!User.isRoot)
+      #expect(!isRoot)
     }
   }
 
-  @Test(.enabled(if: User.isRoot)) func `who becomes a user of a name has that user's groups`() async {
+  @Test(.enabled(if: isRoot)) func `who becomes a user of a name has that user's groups`() async {
     await #expect(processExitsWith: .success) {
       let user = try #require(User("daemon"))
       let (userID, groupID) = unsafe (getpwnam("daemon").pointee.pw_uid, getpwnam("daemon").pointee.pw_gid)
@@ -78,7 +78,7 @@ import Testing
 
   @Test func `who may not become another user is told`() async {
     await #expect(processExitsWith: .success) {
-      if User.isRoot { try #require(User("12345:23456")).become() }
+      if isRoot { try #require(User("12345:23456")).become() }
       let root = try #require(User("0:0"))
       #expect(failure { () throws(Errno) in try root.become() } == Errno(EPERM))
     }

@@ -15,7 +15,7 @@ import Testing
     folder.makeLink("link/tls-socket", to: "../elsewhere")
     folder.makeLink("dangling/tls-socket", to: "../missing")
     folder.makeFile("file/tls-socket")
-    _ = try ListeningSocket(.unix(path: folder.path("dead/tls-socket")))
+    makeStaleSocket(folder.path("dead/tls-socket"))
     let datagram = datagramSocket(folder.path("datagram/tls-socket"))
     let results: [(String, Errno?)] = [
       ("link", nil), ("dangling", .noSuchFileOrDirectory), ("file", .connectionRefused), ("dead", .connectionRefused),
@@ -61,7 +61,7 @@ import Testing
     #expect(SocketPath.available == .procfs)
   }
 
-  @Test(.enabled(if: User.isRoot)) func `in an empty root directory there is a way too`() async throws {
+  @Test(.enabled(if: isRoot)) func `in an empty root directory there is a way too`() async throws {
     folder.makeDirectory("entry")
     let listener = try ListeningSocket(.unix(path: folder.path("entry/tls-socket")))
     await #expect(processExitsWith: .success) { [path = folder.path as String] in

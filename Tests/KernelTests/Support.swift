@@ -158,3 +158,11 @@ func onThread<Result: Sendable>(_ body: @escaping @Sendable () -> Result) throws
 private final class Box<Value: Sendable>: Sendable {
   let value = Mutex<Value?>(nil)
 }
+
+var isRoot: Bool { geteuid() == 0 }
+
+/// A socket's file that its process has left behind.
+func makeStaleSocket(_ path: String) {
+  let socket = Descriptor(owning: require(linux_stream_socket(AF_UNIX)))
+  bind(socket.number, path)
+}

@@ -30,9 +30,7 @@ import Wire
   }
 
   @Test func `a stale socket is replaced`() throws {
-    do { _ = try ListeningSocket(.unix(path: path)) }
-    let stale = FileIdentity(path: path)
-    #expect(stale != nil)
+    makeStaleSocket(path)
     let listener = try ListeningSocket(.unix(path: path))
     _ = try Directory(path: folder.path).connect(to: "sniproxy.sock", by: .procfs)
     withExtendedLifetime(listener) {}
@@ -48,7 +46,7 @@ import Wire
 
   @Test func `what is no stale socket is kept`() throws {
     let target = folder.path("target")
-    do { _ = try ListeningSocket(.unix(path: target)) }
+    makeStaleSocket(target)
     let makers: [(String) -> Void] = [
       { folder.makeFile($0) }, { folder.makeDirectory($0) }, { folder.makeLink($0, to: "missing") },
       { folder.makeLink($0, to: target) }, { require(unsafe mkfifo(folder.path($0), 0o600)) },
@@ -72,6 +70,25 @@ import Wire
     second.removeFile()
     #expect(FileIdentity(path: path) == nil)
     second.removeFile()
+  }
+
+  @Test func `the file goes with the listener`() throws {
+    var listener: ListeningSocket? = try ListeningSocket(.unix(path: path))
+    #expect(FileIdentity(path: path) != nil && listener != nil)
+    listener = nil
+    #expect(FileIdentity(path: path) == nil)
+  }
+
+  @Test func `of many that replace a stale socket at once one succeeds`() async throws {
+    for _ in 0..<50 {
+      makeStaleSocket(path)
+      let path = path
+      let listeners = await withTaskGroup(of: ListeningSocket?.self) { group in
+        for _ in 0..<4 { group.addTask { try? ListeningSocket(.unix(path: path)) } }
+        return await group.reduce(into: []) { if let listener = $1 { $0.append(listener) } }
+      }
+      #expect(listeners.count == 1)
+    }
   }
 
   @Test func `a path has 107 bytes at most`() {

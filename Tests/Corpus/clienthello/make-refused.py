@@ -411,6 +411,11 @@ case("illegal_parameter/among-16000.bin", many_extensions(GREASE_1), ONCE + ", a
 case("illegal_parameter/among-16000-last-two.bin", many_extensions(extension(0xfffe) + extension(0xfffe)), ONCE + ", among as many as can be")
 
 case("illegal_parameter/psk-repeated.bin", hello(SNI + PSK + PSK), ONCE + "; and 4.2.11: the first is not the last extension")
+FIRST = "6.2: illegal_parameter is for what conforms to the syntax, so that is judged first"
+case("decode_error/psk-inside-and-stray-byte.bin", hello(SNI + PSK + b"\0"), FIRST)
+case("decode_error/repeated-and-overlong.bin", hello(SNI + UNKNOWN + UNKNOWN + extension(5, b"x", claim=9)), FIRST)
+case("decode_error/host-names-and-one-cut.bin", with_names(name_list(name_entry(NAME), name_entry(NAME, claim=200))), FIRST)
+
 LAST = "4.2.11: pre_shared_key is the last extension"
 case("illegal_parameter/psk-first.bin", hello(PSK + USUAL), LAST)
 case("illegal_parameter/psk-inside.bin", hello(SNI + PSK_MODES + PSK + ALPN + VERSIONS), LAST)

@@ -15,6 +15,16 @@ final class DatagramSocket {
     Scratch.current.atEnd { close(descriptor) }
   }
 
+  /// Sends to itself until it takes no more.
+  func fill() throws {
+    let sender = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+    defer { close(sender) }
+    guard sender >= 0, try Address.unix(path).connect(sender) == 0 else {
+      throw Failure("cannot connect to \(path): \(lastError)")
+    }
+    while unsafe send(sender, "full", 4, 0) == 4 {}
+  }
+
   /// The next message, if one comes in time.
   func receive(within seconds: Double) -> String? {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
