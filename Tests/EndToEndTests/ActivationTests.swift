@@ -12,7 +12,7 @@ struct ActivationTests {
   }
 
   @Test(arguments: [Address.ip4(0), .ip6(0), .unix("passed")])
-  func `a listening socket as standard input is served, and left as it was`(wanted: Address) throws {
+  func `a listening socket as standard input is served, by one copy after the other`(wanted: Address) throws {
     let listener = try Listener(wanted == .unix("passed") ? .unix(Scratch.current.file("passed")) : wanted)
     let proxy = try Proxy(hosts, listen: [], descriptors: [0: .descriptor(listener.descriptor)])
     #expect(try ask(listener.address) == "here")

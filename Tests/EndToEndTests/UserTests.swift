@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Giving up root.
-@Suite(.scratch, .requiresRoot)
+@Suite(.scratch, .requiresRoot, .requires("setpriv"))
 struct UserTests {
   @Test(arguments: [
     ("nobody", "65534", "65534"), ("4321", "4321", "4321"), ("4321:8765", "4321", "8765"),
@@ -16,7 +16,9 @@ struct UserTests {
     }
     // Only root can make a socket here.
     let path = Scratch.current.file("listener")
-    let proxy = try Proxy(hosts, "--user", option, listen: ["127.0.0.1:0", "unix:\(path)"])
+    let proxy = try Proxy(
+      hosts, options: ["--user", option], listen: ["127.0.0.1:0", "unix:\(path)"],
+      launcher: ["setpriv", "--groups", "7,8", "--"])
     let status = try String(contentsOfFile: "/proc/\(proxy.child.pid)/status", encoding: .utf8)
     #expect(status.contains("\nUid:\t\(user)\t\(user)\t\(user)\t\(user)\n"))
     #expect(status.contains("\nGid:\t\(group)\t\(group)\t\(group)\t\(group)\n"))
