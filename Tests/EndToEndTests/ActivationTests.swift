@@ -55,6 +55,26 @@ struct ActivationTests {
     #expect(try child.wait() == .exited(0), "\(child.error)")
   }
 
+  @Test func `sockets from the service manager come before standard input`() throws {
+    let (input, passed) = try (Listener(.ip4(0)), Listener(.ip4(0)))
+    let child = try serviceManager([
+      0: .descriptor(input.descriptor), 3: .descriptor(passed.descriptor),
+    ])
+    #expect(try ask(passed.address) == "here")
+    let client = try Connection(to: input.address)
+    try input.accept().close()
+    try client.expectEnd()
+    #expect(child.isRunning)
+  }
+
+  @Test func `a passed descriptor that does not listen ends it with 100`() throws {
+    let listener = try Listener(.ip4(0))
+    let client = try Connection(to: listener.address)
+    let child = try serviceManager([0: .descriptor(listener.descriptor), 3: .descriptor(client.descriptor)])
+    #expect(try child.wait() == .exited(100))
+    #expect(child.error.contains("descriptor 3"))
+  }
+
   /// The variables of systemd count for the process that they name only.
   @Test func `sockets for another process are not ours`() throws {
     let listener = try Listener(.ip4(0))
@@ -104,7 +124,7 @@ struct ActivationTests {
     #expect(!written.contains { $0.contains(/(write|writev|sendto|sendmsg|sendmmsg)\([012]<(TCP|socket)/) })
   }
 
-  @Test(.requiresRoot, .requires("inetd", "unshare"))
+  @Test(.requiresNamespaces, .requires("inetd"))
   func `inetd starts it anew after an idle exit, and its log goes to syslog`() throws {
     let port = try unusedPort()
     let configuration = Scratch.current.file("inetd.conf")
@@ -125,6 +145,14 @@ struct ActivationTests {
       try syslog.receive(until: "stopped")
     }
     #expect(!(inetd.output + inetd.error).contains("sniproxy"))
+  }
+
+  /// Starts sniproxy as systemd does, which passes descriptor 3.
+  private func serviceManager(_ descriptors: [Int32: Child.Source]) throws -> Child {
+    let program = try Program.path("sniproxy")
+    return try Child(
+      "sh", ["-c", "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"", "sh", program, "--hosts", hosts.path],
+      descriptors: descriptors)
   }
 
   private func socketActivate(_ addresses: [String], _ options: String...) throws -> Child {

@@ -3,7 +3,8 @@ import Testing
 
 /// The units that are shipped, under a real systemd.
 @Suite(
-  .scratch, .serialized, .requiresRoot, .requires("make", "systemctl", "unshare", "nsenter", "curl", "nginx", "openssl")
+  .scratch, .serialized, .requiresNamespaces,
+  .requires("make", "systemctl", "unshare", "nsenter", "curl", "nginx", "openssl")
 )
 struct SystemdTests {
   @Test func `the shipped units serve, and the socket unit keeps the port`() throws {

@@ -19,7 +19,23 @@ extension Trait where Self == ConditionTrait {
     return .enabled(if: missing.isEmpty, "not installed: \(missing.joined(separator: ", "))")
   }
 
+  /// Namespaces take root, and more than root may do in many containers.
+  static var requiresNamespaces: Self {
+    .enabled(if: Namespaces.canBeMade, "only root can make namespaces, where the kernel and the container let it")
+  }
+
   static var requiresRoot: Self { .enabled(if: geteuid() == 0, "only root can do this") }
+}
+
+private enum Namespaces {
+  static let canBeMade: Bool = {
+    let command = ["unshare", "--mount", "--pid", "--net", "--fork", "mount", "-t", "tmpfs", "tmpfs", "/run"]
+    let quiet: [Int32: Child.Source] = [0: .null, 1: .null, 2: .null]
+    guard let pid = try? spawn("/usr/bin/env", command, environment: [:], descriptors: quiet) else { return false }
+    var status: Int32 = 0
+    while unsafe waitpid(pid, &status, 0) == -1 && errno == EINTR {}
+    return status == 0
+  }()
 }
 
 /// The programs under test, as `swift build -c release` leaves them.
