@@ -35,6 +35,26 @@ struct ConnectionLimitTests {
     }
   }
 
+  /// Many wait all the time, and whenever one leaves, another one's turn has come.
+  @Test(arguments: [1, 4])
+  func crowdedAllTheTime(workers: Int) throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("test.test").answer("answer")
+    let proxy = try Proxy(hosts, "--workers", "\(workers)", "--max-connections", "3")
+    let address = proxy.addresses[0]
+    try Scratch.inParallel(16) { thread in
+      for turn in 0..<150 {
+        let client = try Connection(unattended: address)
+        defer { client.close() }
+        if (thread + turn) % 5 == 0 { continue }
+        try client.send(Passage.hello.bytes)
+        guard try client.receiveAll() == (Array("answer".utf8), .finished) else { throw Failure("not served") }
+      }
+    }
+    try proxy.vitals.expectRest()
+    #expect(try proxy.ask("test.test") == "answer")
+  }
+
   /// The default limit, from few descriptors.
   @Test(.requires("prlimit"), arguments: [1, 2])
   func fewDescriptors(workers: Int) throws {

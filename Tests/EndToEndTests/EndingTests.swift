@@ -40,9 +40,9 @@ struct EndingTests {
         try backend.send(stream, count: count, pieces: 1...100_000, seed: 8)
         backend.close()
       default:
+        defer { client.hangUp() }
         let ending = try client.expect(stream, count: count, pieces: 1...100_000, seed: 9, ending: nil)
         if ending == .reset { told.withLock { $0 = true } }
-        client.hangUp()
       }
     }
     if transport.isInternet { #expect(told.withLock { $0 }) }
@@ -124,6 +124,7 @@ struct EndingTests {
         // Until the other side is gone.
         try? client.send(stream, count: 1 << 40, pieces: 1...100_000, seed: 4)
       } else {
+        defer { client.hangUp() }
         #expect(stream.contains(try client.receive(echoed / 2), at: 0))
         #expect(stream.contains(try client.receive(echoed / 2), at: echoed / 2))
         kill(process, SIGKILL)
@@ -133,7 +134,6 @@ struct EndingTests {
           #expect(stream.contains(bytes, at: place))
           place += bytes.count
         }
-        client.hangUp()
       }
     }
   }
