@@ -1,36 +1,38 @@
 import Foundation
 import Testing
 
-/// Thousands of connections of each kind leave nothing behind.
-@Suite(.scratch)
-struct GrowthTests {
-  @Test(arguments: [Transport.ip4, .unix])
-  func rounds(over transport: Transport) throws {
-    _ = try raiseDescriptorLimit()
-    let hosts = try HostsDirectory()
-    let visitors = try Visitors(hosts)
-    let proxy = try Proxy(
-      hosts, options: ["--workers", "1", "--hello-timeout", "1", "--connect-timeout", "1", "--access-log"],
-      listen: [transport.listen])
-    let before = try proxy.vitals.descriptors.count
-    var memory: [Int] = []
-    for round in 1...3 {
-      for kind in Visitors.Kind.allCases where transport.isInternet || kind != .resets {
-        do { try visitors.come(Self.visitors, kind, to: proxy) } catch { throw Failure("\(kind): \(error)") }
+extension CrowdTests {
+  /// Thousands of connections of each kind leave nothing behind.
+  @Suite(.scratch)
+  struct GrowthTests {
+    @Test(arguments: [Transport.ip4, .unix])
+    func rounds(over transport: Transport) throws {
+      _ = try raiseDescriptorLimit()
+      let hosts = try HostsDirectory()
+      let visitors = try Visitors(hosts)
+      let proxy = try Proxy(
+        hosts, options: ["--workers", "1", "--hello-timeout", "1", "--connect-timeout", "1", "--access-log"],
+        listen: [transport.listen])
+      let before = try proxy.vitals.descriptors.count
+      var memory: [Int] = []
+      for round in 1...3 {
+        for kind in Visitors.Kind.allCases where transport.isInternet || kind != .resets {
+          do { try visitors.come(Self.visitors, kind, to: proxy) } catch { throw Failure("\(kind): \(error)") }
+        }
+        try eventually("the descriptors of round \(round) to be closed") {
+          try proxy.vitals.descriptors.count <= before
+        }
+        memory.append(try proxy.vitals.anonymousMemory)
       }
-      try eventually("the descriptors of round \(round) to be closed") {
-        try proxy.vitals.descriptors.count <= before
-      }
-      memory.append(try proxy.vitals.anonymousMemory)
+      print("memory after each round over \(transport), in KiB: \(memory)")
+      #expect(memory[2] - memory[1] < Self.tolerance, "KiB after each round: \(memory)")
     }
-    print("memory after each round over \(transport), in KiB: \(memory)")
-    #expect(memory[2] - memory[1] < Self.tolerance, "KiB after each round: \(memory)")
-  }
 
-  /// Of each kind in each round.
-  private static let visitors = 1000
-  /// In KiB: less than half of one would make for any one kind who leaves as much behind.
-  private static let tolerance = 384
+    /// Of each kind in each round.
+    private static let visitors = 1000
+    /// In KiB: less than half of one would make for any one kind who leaves as much behind.
+    private static let tolerance = 384
+  }
 }
 
 /// Clients of every kind.
