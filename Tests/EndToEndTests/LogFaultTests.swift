@@ -72,8 +72,8 @@ struct LogFaultTests {
     try eventually("the lost lines to be told") {
       try String(contentsOfFile: log, encoding: .utf8).contains("lines lost")
     }
-    try passage.proxy.stop()
     let lines = try Self.lines(log)
+    try passage.proxy.stop()
     #expect(lines.allSatisfy { $0.ranges(of: "sniproxy: ").count <= 1 }, "a line that was cut goes on with another")
   }
 

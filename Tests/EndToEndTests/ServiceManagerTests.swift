@@ -57,6 +57,7 @@ struct ServiceManagerTests {
       hosts, "--drain-timeout", "600", environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "100000"])
     let client = try proxy.connect(Hello("a.test"))
     #expect(try client.receiveAll().bytes == Array("here".utf8))
+    client.close()
     try proxy.stop()
   }
 

@@ -60,6 +60,8 @@ struct SwapTests {
       try clients.swap(to: homes.path("h\(swaps)") + suffix)
       try present.retire()
       present = next
+      // The second look finds the new backend, but not the one after that.
+      try clients.awaitThoseUnderway()
     }
     try present.retire()
     #expect(swaps >= Clients.fewest)
@@ -75,6 +77,8 @@ private final class Clients: Sendable {
   private let address: Address
   private let link: String
   private let seen = Mutex<(answers: Set<String>, count: Int)>(([], 0))
+  /// How often each of those at once has been answered; as often as can be if it has failed.
+  private let answered = Mutex([Int](repeating: 0, count: atOnce))
 
   init(_ hosts: HostsDirectory, workers: Int, link: String, to target: String) throws {
     self.link = link
@@ -90,12 +94,16 @@ private final class Clients: Sendable {
     let done = Mutex(false)
     let failures = Mutex<[any Error]>([])
     let threads = DispatchGroup()
-    for _ in 0..<Self.atOnce {
+    for index in 0..<Self.atOnce {
       Scratch.current.start(in: threads) {
         do {
-          while !done.withLock({ $0 }) { try self.ask() }
+          while !done.withLock({ $0 }) {
+            try self.ask()
+            self.answered.withLock { $0[index] += 1 }
+          }
         } catch {
           failures.withLock { $0.append(error) }
+          self.answered.withLock { $0[index] = .max }
         }
       }
     }
@@ -110,6 +118,14 @@ private final class Clients: Sendable {
       swaps += 1
       if let failure = failures.withLock({ $0.first }) { throw failure }
       guard alarm.remaining > 0 else { throw Failure("only \(swaps) swaps") }
+    }
+  }
+
+  /// Waits until all who are asking now have their answers.
+  func awaitThoseUnderway() throws {
+    let before = answered.withLock { $0 }
+    try eventually("all clients to be answered") {
+      zip(before, answered.withLock { $0 }).allSatisfy { $0 < $1 || $1 == .max }
     }
   }
 
