@@ -5,7 +5,7 @@ import Testing
 @Suite(.scratch)
 struct AlertTests {
   @Test(arguments: Transport.allCases)
-  func refusedHello(over transport: Transport) throws {
+  func `each refused hello gets its alert, then the end of the stream`(over transport: Transport) throws {
     let proxy = try Self.proxy(transport)
     for row in RefusedHello.all {
       let client = try proxy.connect()
@@ -16,7 +16,7 @@ struct AlertTests {
 
   /// The megabyte is under way before sniproxy looks at the first byte.
   @Test(arguments: Transport.allCases)
-  func refusedHelloBeforeAMegabyte(over transport: Transport) throws {
+  func `the alert arrives though a megabyte more is under way`(over transport: Transport) throws {
     let proxy = try Self.proxy(transport)
     let more = SeededBytes(seed: 1).bytes(at: 0, count: 1 << 20)
     var clients: [(row: RefusedHello, client: Connection, unsent: ArraySlice<UInt8>)] = []
@@ -39,7 +39,7 @@ struct AlertTests {
   }
 
   @Test(arguments: Transport.allCases)
-  func refusedHelloBeforeTheEndOfStream(over transport: Transport) throws {
+  func `the alert arrives though the client has ended its stream`(over transport: Transport) throws {
     let proxy = try Self.proxy(transport)
     for row in RefusedHello.all {
       let client = try proxy.connect()
@@ -51,7 +51,7 @@ struct AlertTests {
 
   /// It neither leaves nor is quiet: the time that it is read for is bounded.
   @Test(arguments: Transport.allCases)
-  func refusedClientThatStays(over transport: Transport) throws {
+  func `a refused client that stays is not read for ever`(over transport: Transport) throws {
     let proxy = try Self.proxy(transport)
     let before = try proxy.vitals.descriptors
     let client = try proxy.connect(Hello("unknown.test"))
@@ -62,7 +62,7 @@ struct AlertTests {
   }
 
   /// Whoever is refused once is served when the reason is gone.
-  @Test func refusedThenServed() throws {
+  @Test func `whoever was refused is served when the reason is gone`() throws {
     let hosts = try HostsDirectory()
     let proxy = try Proxy(hosts)
     #expect(try proxy.refusal(Hello("late.test")) == 112)

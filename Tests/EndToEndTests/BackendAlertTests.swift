@@ -5,14 +5,14 @@ import Testing
 @Suite(.scratch)
 struct BackendAlertTests {
   @Test(arguments: Transport.allCases)
-  func unreachableBackend(over transport: Transport) throws {
+  func `each way to miss the backend gets its alert`(over transport: Transport) throws {
     let hosts = try HostsDirectory()
     try Self.prepare(hosts)
     try Self.expectAlerts(Self.rows, try Proxy(hosts, options: ["--connect-timeout", "1"], listen: [transport.listen]))
   }
 
   @Test(.requiresRoot, arguments: Transport.allCases)
-  func noPermission(over transport: Transport) throws {
+  func `without permission the name is unknown`(over transport: Transport) throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("directory.test").answer("reached")
     try hosts.addBackend("socket.test").answer("reached")
@@ -27,7 +27,7 @@ struct BackendAlertTests {
   }
 
   /// It is waited for, up to the connect timeout, and served when there is room in time.
-  @Test func fullBacklogThatEmpties() throws {
+  @Test func `a full backlog is waited for`() throws {
     let hosts = try HostsDirectory()
     let backend = try hosts.addBackend("full.test", backlog: 0)
     let waiting = try Connection.fillBacklog(of: "\(hosts.path)/full.test/tls-socket")

@@ -5,7 +5,7 @@ import Testing
 @Suite(.scratch)
 struct ConnectionLimitTests {
   @Test(arguments: [1, 2], [1, 40])
-  func maxConnections(workers: Int, limit: Int) throws {
+  func `exactly max-connections are served, and the next when one leaves`(workers: Int, limit: Int) throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("test.test").echo(after: Passage.hello.bytes.count)
     let proxy = try Proxy(hosts, "--workers", "\(workers)", "--max-connections", "\(limit)")
@@ -20,7 +20,7 @@ struct ConnectionLimitTests {
   }
 
   /// Clients that are refused or hang up make room as well.
-  @Test func refusedClientsMakeRoom() throws {
+  @Test func `refused clients and those who hang up make room`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("test.test").answer("answer")
     let proxy = try Proxy(hosts, "--workers", "2", "--max-connections", "2")
@@ -37,7 +37,7 @@ struct ConnectionLimitTests {
 
   /// Many wait all the time, and whenever one leaves, another one's turn has come.
   @Test(arguments: [1, 4])
-  func crowdedAllTheTime(workers: Int) throws {
+  func `no turn is lost under constant pressure`(workers: Int) throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("test.test").answer("answer")
     let proxy = try Proxy(hosts, "--workers", "\(workers)", "--max-connections", "3")
@@ -57,7 +57,7 @@ struct ConnectionLimitTests {
 
   /// The default limit, from few descriptors.
   @Test(.requires("prlimit"), arguments: [1, 2])
-  func fewDescriptors(workers: Int) throws {
+  func `the default limit follows few descriptors`(workers: Int) throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("test.test").echo(after: Passage.hello.bytes.count)
     let proxy = try Proxy(hosts, options: ["--workers", "\(workers)"], launcher: ["prlimit", "--nofile=128:128"])
@@ -74,7 +74,7 @@ struct ConnectionLimitTests {
 
   /// Descriptors run out that sniproxy counted on: `accept` itself fails.
   @Test(.requires("prlimit"), arguments: [1, 2])
-  func descriptorsVanish(workers: Int) throws {
+  func `accepting pauses when descriptors run out, and resumes`(workers: Int) throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("test.test").echo(after: Passage.hello.bytes.count)
     let proxy = try Proxy(hosts, "--workers", "\(workers)")
@@ -92,7 +92,7 @@ struct ConnectionLimitTests {
 
   /// There is a descriptor for the client and none for its backend: out of resources.
   @Test(.requires("prlimit"))
-  func oneDescriptorLeft() throws {
+  func `no descriptor for the backend is an internal error`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("test.test").answer("answer")
     let proxy = try Proxy(hosts, "--workers", "1")

@@ -7,7 +7,7 @@ import Testing
 struct EndingTests {
   /// The backend closes with the hello unread.
   @Test(arguments: Transport.allCases, [0, 5, 3_000_000])
-  func backendResets(over transport: Transport, after count: Int) throws {
+  func `a reset comes after every byte that the backend wrote`(over transport: Transport, after count: Int) throws {
     let (client, backend) = try Passage(transport).connect(readingHello: false)
     let stream = SeededBytes(seed: 1)
     try Scratch.inParallel(2) { end in
@@ -22,7 +22,9 @@ struct EndingTests {
 
   /// Whatever the client does meanwhile: it goes on sending, or it has ended its own direction.
   @Test(arguments: Transport.allCases, [true, false])
-  func backendResets(over transport: Transport, whileTheClientSends sends: Bool) throws {
+  func `a reset comes through whatever the client does`(over transport: Transport, whileTheClientSends sends: Bool)
+    throws
+  {
     let (client, backend) = try Passage(transport).connect(readingHello: false)
     let stream = SeededBytes(seed: 8)
     let count = 3_000_000
@@ -50,7 +52,7 @@ struct EndingTests {
 
   /// The client reads only when the backend can write no more, and a little at a time.
   @Test(arguments: Transport.allCases)
-  func backendResetsWhileTheClientIsSlow(over transport: Transport) throws {
+  func `a slow client gets every byte of a backend that reset`(over transport: Transport) throws {
     let (client, backend) = try Passage(transport).connect(readingHello: false)
     let stream = SeededBytes(seed: 2)
     let count = 12_000_000
@@ -67,7 +69,7 @@ struct EndingTests {
 
   /// It is gone before the client has read anything at all.
   @Test(arguments: Transport.allCases)
-  func backendResetsBeforeTheClientReads(over transport: Transport) throws {
+  func `a backend that reset before the client read anything`(over transport: Transport) throws {
     let passage = try Passage(transport)
     let (client, backend) = try passage.connect(readingHello: false)
     let stream = SeededBytes(seed: 3)
@@ -82,7 +84,7 @@ struct EndingTests {
 
   /// A finished answer is delivered, however slow the client is to read it, and though it sends on.
   @Test(arguments: Transport.allCases)
-  func clientIsSlowToReadAFinishedAnswer(over transport: Transport) throws {
+  func `a finished answer is delivered however slow the client is`(over transport: Transport) throws {
     let (client, backend) = try Passage(transport).connect()
     let answer = SeededBytes(seed: 10)
     let count = transport.isInternet ? 1_500_000 : 150_000
@@ -99,7 +101,7 @@ struct EndingTests {
 
   /// The kernel reports the end of the stream, and so does sniproxy.
   @Test(arguments: Transport.allCases)
-  func backendIsKilled(over transport: Transport) throws {
+  func `a killed backend is the end of the stream`(over transport: Transport) throws {
     let (client, backend) = try Passage(transport).connect()
     let process = try Child("sleep", ["1000"], descriptors: [3: .descriptor(backend.descriptor)])
     try backend.send("half an ans")
@@ -111,7 +113,7 @@ struct EndingTests {
   }
 
   @Test(arguments: Transport.allCases)
-  func backendIsKilledInMidStream(over transport: Transport) throws {
+  func `a backend killed in mid-stream`(over transport: Transport) throws {
     let (client, backend) = try Passage(transport).connect()
     backend.beBlocking()
     let end = Child.Source.descriptor(backend.descriptor)
@@ -140,7 +142,7 @@ struct EndingTests {
 
   /// A backend that reads no more may still answer.
   @Test(arguments: Transport.allCases)
-  func failedWriteEndsItsDirectionOnly(over transport: Transport) throws {
+  func `a failed write ends its direction only`(over transport: Transport) throws {
     let (client, backend) = try Passage(transport).connect()
     shutdown(backend.descriptor, Int32(SHUT_RD))
     let stream = SeededBytes(seed: 5)
@@ -164,7 +166,7 @@ struct EndingTests {
 
   /// At once, though the backend says nothing and asks for nothing.
   @Test(arguments: [Transport.ip4, .ip6])
-  func clientResets(over transport: Transport) throws {
+  func `a reset by the client closes the backend`(over transport: Transport) throws {
     let (client, backend) = try Passage(transport).connect()
     client.reset()
     #expect(try backend.receiveAll().bytes.isEmpty)
@@ -172,7 +174,7 @@ struct EndingTests {
 
   /// At once, though bytes wait in both directions.
   @Test(arguments: [Transport.ip4, .ip6])
-  func clientResetsWithBothDirectionsFull(over transport: Transport) throws {
+  func `a reset by the client closes the backend with both directions full`(over transport: Transport) throws {
     let (client, backend) = try Passage(transport).connect()
     let piece = [UInt8](repeating: 1, count: 65536)
     for end in [client, backend] {
@@ -184,7 +186,7 @@ struct EndingTests {
 
   /// At once, and not only when the connect timeout has passed.
   @Test(arguments: [Transport.ip4, .ip6])
-  func clientResetsWhileTheBacklogIsFull(over transport: Transport) throws {
+  func `a reset by the client is heard while the backlog is full`(over transport: Transport) throws {
     let hosts = try HostsDirectory()
     let backend = try hosts.addBackend("full.test", backlog: 0)
     let waiting = try Connection.fillBacklog(of: "\(hosts.path)/full.test/tls-socket")
@@ -199,7 +201,7 @@ struct EndingTests {
   }
 
   @Test(arguments: [Transport.ip4, .ip6])
-  func clientResetsAfterItsHalfClose(over transport: Transport) throws {
+  func `a reset by the client is heard after its half-close`(over transport: Transport) throws {
     let (client, backend) = try Passage(transport).connect()
     client.finishSending()
     try backend.expectEnd()

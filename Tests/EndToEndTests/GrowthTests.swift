@@ -6,7 +6,7 @@ extension CrowdTests {
   @Suite(.scratch)
   struct GrowthTests {
     @Test(arguments: [Transport.ip4, .unix])
-    func rounds(over transport: Transport) throws {
+    func `thousands of connections of each kind leave nothing behind`(over transport: Transport) throws {
       _ = try raiseDescriptorLimit()
       let hosts = try HostsDirectory()
       let visitors = try Visitors(hosts)

@@ -6,7 +6,7 @@ extension CrowdTests {
   struct HalfHelloTests {
     /// Clients that never come to the end of their hello do not hinder an honest one.
     @Test(arguments: Transport.allCases)
-    func thousandHalfHellos(over transport: Transport) throws {
+    func `a thousand half hellos do not hinder an honest client`(over transport: Transport) throws {
       _ = try raiseDescriptorLimit()
       let hosts = try HostsDirectory()
       try hosts.addBackend("test.test").answer("answer")

@@ -5,7 +5,7 @@ import Testing
 @Suite(.scratch)
 struct HelloDeadlineTests {
   @Test(arguments: Transport.allCases)
-  func silentClient(over transport: Transport) throws {
+  func `a silent client is closed without a byte`(over transport: Transport) throws {
     let passage = try Passage(transport, options: ["--hello-timeout", "1"])
     let begin = Alarm(in: 1)
     let client = try passage.proxy.connect()
@@ -15,7 +15,7 @@ struct HelloDeadlineTests {
 
   /// One deadline, never extended by a byte.
   @Test(arguments: Transport.allCases)
-  func tricklingClient(over transport: Transport) throws {
+  func `no byte extends the hello timeout`(over transport: Transport) throws {
     let passage = try Passage(transport, options: ["--hello-timeout", "1"])
     let begin = Alarm(in: 1)
     let client = try passage.proxy.connect()
@@ -28,7 +28,9 @@ struct HelloDeadlineTests {
   }
 
   @Test(arguments: Transport.allCases, [0, 1, 3, 5, 9, 60])
-  func clientThatHangsUp(over transport: Transport, after count: Int) throws {
+  func `a client that hangs up before its hello is complete gets nothing`(over transport: Transport, after count: Int)
+    throws
+  {
     let passage = try Passage(transport)
     let client = try passage.proxy.connect()
     try client.send(Array(Passage.hello.bytes.prefix(count)))
@@ -37,7 +39,7 @@ struct HelloDeadlineTests {
   }
 
   /// The deadline is for the ClientHello only.
-  @Test func clientThatWasInTime() throws {
+  @Test func `the hello timeout ends with the hello`() throws {
     let passage = try Passage(options: ["--hello-timeout", "1"])
     let (client, backend) = try passage.connect()
     // Begins later, and so ends later.

@@ -5,7 +5,7 @@ import Testing
 @Suite(.scratch)
 struct LogEscapeTests {
   @Test(arguments: [[], ["--access-log"]])
-  func hostileNames(options: [String]) throws {
+  func `hostile names cannot forge a line or a field`(options: [String]) throws {
     let hosts = try HostsDirectory()
     let proxy = try Proxy(hosts, options: options)
     for name in Self.names {

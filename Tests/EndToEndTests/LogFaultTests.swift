@@ -5,7 +5,7 @@ import Testing
 @Suite(.scratch)
 struct LogFaultTests {
   /// A full pipe that nobody reads.
-  @Test func blockedLog() throws {
+  @Test func `a blocked log makes nobody wait, and what it lost is told`() throws {
     let pipe = try LogPipe()
     pipe.fill()
     let passage = try LoggedPassage(log: .descriptor(pipe.writer), options: ["--access-log"])
@@ -28,7 +28,7 @@ struct LogFaultTests {
     #expect(lines.last?.contains("stopped") == true)
   }
 
-  @Test func blockedLogAtTheEnd() throws {
+  @Test func `a blocked log does not keep it from ending`() throws {
     let pipe = try LogPipe()
     pipe.fill()
     let passage = try LoggedPassage(log: .descriptor(pipe.writer))
@@ -37,7 +37,7 @@ struct LogFaultTests {
   }
 
   /// Its reader is gone.
-  @Test func brokenLog() throws {
+  @Test func `a log whose reader is gone`() throws {
     let pipe = try LogPipe()
     let passage = try LoggedPassage(log: .descriptor(pipe.writer), options: ["--access-log"])
     try passage.serve(1)
@@ -45,17 +45,17 @@ struct LogFaultTests {
     try Self.expectService(passage)
   }
 
-  @Test func closedLog() throws {
+  @Test func `a closed log`() throws {
     try Self.expectService(try LoggedPassage(log: .closed, options: ["--access-log"]))
   }
 
-  @Test func logOnAFullDisk() throws {
+  @Test func `a log on a full disk`() throws {
     try Self.expectService(try LoggedPassage(log: .file("/dev/full"), options: ["--access-log"]))
   }
 
   /// The disk has room again. It is in a mount namespace of the program's own, so that nothing is left behind.
   @Test(.requires("unshare", "mount", "sh"), .requiresRoot)
-  func logOnADiskThatWasFull() throws {
+  func `a log on a disk that was full goes on`() throws {
     let disk = try Scratch.current.directory("disk")
     let script = "mount -t tmpfs -o size=64k tmpfs \"$0\" && exec \"$@\" 2>>\"$0/log\""
     let passage = try LoggedPassage(
@@ -78,7 +78,7 @@ struct LogFaultTests {
   }
 
   /// Bad clients cannot flood it.
-  @Test func flood() throws {
+  @Test func `bad clients cannot flood the log, and who is left out is told`() throws {
     let log = Scratch.current.file("log")
     let passage = try LoggedPassage(log: .file(log))
     let begin = Alarm(in: 0)

@@ -9,7 +9,7 @@ extension CrowdTests {
   /// As many connections at once on one worker as the limit of open descriptors allows.
   @Suite(.scratch)
   struct ManyConnectionsTests {
-    @Test func openAtOnce() throws {
+    @Test func `all of as many connections as descriptors allow are served`() throws {
       let count = min(Self.wanted, (try raiseDescriptorLimit() - Self.reserved) / 2)
       let passage = try Passage(options: ["--workers", "1", "--hello-timeout", "600"])
       var clients: [Connection] = []

@@ -6,7 +6,7 @@ import Testing
 struct SlowHelloTests {
   /// The longest hello there is, in records of a byte, in segments of a byte; and what a quarter of it costs.
   @Test(arguments: Transport.allCases)
-  func byteByByte(over transport: Transport) throws {
+  func `the longest hello byte by byte costs linear work`(over transport: Transport) throws {
     let passage = try Passage(transport, options: ["--workers", "1", "--hello-timeout", "600"])
     let quarter = try Self.trickle(Self.hello(16_384), passage)
     let whole = try Self.trickle(Self.hello(65_536), passage)
@@ -18,7 +18,7 @@ struct SlowHelloTests {
 
   /// A byte more is too much, in whatever records it comes.
   @Test(arguments: Transport.allCases, [1, 1000, 16_384])
-  func longestHello(over transport: Transport, recordSize: Int) throws {
+  func `a hello may be 65536 bytes long, and no more`(over transport: Transport, recordSize: Int) throws {
     let passage = try Passage(transport)
     var hello = try Self.hello(65_536)
     hello.recordSize = recordSize
@@ -33,7 +33,7 @@ struct SlowHelloTests {
 
   /// A client whose bytes have little room in the kernel before they are read.
   @Test(arguments: [1, 100, 16_384])
-  func smallReceiveBuffer(recordSize: Int) throws {
+  func `a long hello comes through a small receive buffer`(recordSize: Int) throws {
     let hosts = try HostsDirectory()
     let backend = try hosts.addBackend("test.test")
     let listener = try Listener(.ip4(0))

@@ -5,7 +5,7 @@ import Testing
 @Suite(.scratch)
 struct SlowReaderTests {
   @Test(arguments: [Transport.ip4, .unix], Stuck.allCases)
-  func stuck(over transport: Transport, because stuck: Stuck) throws {
+  func `what is stuck costs no time, little memory, no byte`(over transport: Transport, because stuck: Stuck) throws {
     let passage = try Passage(transport, options: ["--workers", "1"])
     // What a first connection makes the program allocate for good.
     _ = try passage.connect()

@@ -7,7 +7,7 @@ struct StreamTests {
   /// Dozens of connections at once. A seed says for each what its ends send, in which pieces, how fast each end reads, and
   /// so which of them ends its direction first.
   @Test(arguments: Transport.allCases)
-  func bothWaysAtOnce(over transport: Transport) throws {
+  func `dozens of connections carry both directions at once`(over transport: Transport) throws {
     let hosts = try HostsDirectory()
     let backends = try (0..<Self.exchanges).map { try hosts.addBackend("s\($0).test") }
     let proxy = try Proxy(hosts, listen: [transport.listen])
@@ -33,7 +33,7 @@ struct StreamTests {
   }
 
   @Test(arguments: Transport.allCases, [true, false])
-  func large(over transport: Transport, up: Bool) throws {
+  func `a large stream arrives`(over transport: Transport, up: Bool) throws {
     let (client, backend) = try Passage(transport).connect()
     let (source, sink) = up ? (client, backend) : (backend, client)
     let stream = SeededBytes(seed: 3)
@@ -51,7 +51,7 @@ struct StreamTests {
 
   /// What follows the ClientHello in its segment, and in its record.
   @Test(arguments: Transport.allCases)
-  func bytesRightAfterTheHello(over transport: Transport) throws {
+  func `what follows the hello in its segment or record arrives`(over transport: Transport) throws {
     let passage = try Passage(transport)
     let more = SeededBytes(seed: 6).bytes(at: 0, count: 100_000)
     let client = try passage.proxy.connect()
@@ -65,20 +65,20 @@ struct StreamTests {
   }
 
   @Test(arguments: Transport.allCases)
-  func clientEndsFirst(over transport: Transport) throws {
+  func `the backend goes on after the client has finished`(over transport: Transport) throws {
     let (client, backend) = try Passage(transport).connect()
     try Self.expectHalfClose(from: client, to: backend)
   }
 
   @Test(arguments: Transport.allCases)
-  func backendEndsFirst(over transport: Transport) throws {
+  func `the client goes on after the backend has finished`(over transport: Transport) throws {
     let (client, backend) = try Passage(transport).connect()
     try Self.expectHalfClose(from: backend, to: client)
   }
 
   /// The end comes in one segment with the hello, before there is a connection to the backend.
   @Test(arguments: Transport.allCases)
-  func clientEndsWithItsHello(over transport: Transport) throws {
+  func `the end of the stream may come with the hello`(over transport: Transport) throws {
     let passage = try Passage(transport)
     var client: Connection?
     try passage.proxy.whileStopped {

@@ -7,7 +7,7 @@ import Testing
 @Suite(.scratch)
 struct SwapTests {
   @Test(arguments: [1, 2])
-  func entrySwapped(workers: Int) throws {
+  func `an entry swapped under load`(workers: Int) throws {
     let homes = try Homes()
     try homes.add("plain").answer("plain")
     try homes.add("flagged", flags: .v1).answer("flagged")
@@ -23,7 +23,7 @@ struct SwapTests {
   }
 
   @Test(arguments: [[], [HostsDirectory.Flag.v1]])
-  func socketLinkSwapped(flags: [HostsDirectory.Flag]) throws {
+  func `a socket link swapped under load`(flags: [HostsDirectory.Flag]) throws {
     let homes = try Homes()
     try homes.add("left").answer("left")
     try homes.add("right").answer("right")
@@ -43,7 +43,7 @@ struct SwapTests {
 
   /// The old backend stops listening right after the swap, and its socket goes, as in a deployment.
   @Test(arguments: [true, false])
-  func oldBackendGoes(wholeEntry: Bool) throws {
+  func `the old backend goes right after the swap`(wholeEntry: Bool) throws {
     let homes = try Homes()
     var present = try homes.add("h0")
     present.answer("h0")
