@@ -5,7 +5,6 @@ import Wire
 /// that works, and read into memory where it does not.
 final class Greeting {
   let client: Endpoint
-  let accepted: Int64
   /// The ClientHello and its name, once they are there.
   private(set) var hello: ClientHello?
   private(set) var name: HostName?
@@ -37,9 +36,8 @@ final class Greeting {
     case refused(Refusal)
   }
 
-  init(client: Endpoint, accepted: Int64) {
+  init(client: Endpoint) {
     self.client = client
-    self.accepted = accepted
     way = client == .local ? .intoMemory : .firstLook
   }
 

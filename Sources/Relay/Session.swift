@@ -52,9 +52,9 @@ struct Session: ~Copyable {
     let endpoint = accepted.endpoint
     connection.begin(accepted.takeSocket(), isInternet: listener.isInternet)
     if engine.settings.accessLog {
-      account = AccountKeeper(Account(client: endpoint, listener: listener.name), accepted: engine.now)
+      account = AccountKeeper(Account(client: endpoint, listener: listener.name))
     }
-    let greeting = Greeting(client: endpoint, accepted: engine.now)
+    let greeting = Greeting(client: endpoint)
     stage = .greeting(greeting)
     engine.deadlines.set(.hello, for: slot, now: engine.now)
     return greet(greeting, &engine)
@@ -106,7 +106,7 @@ struct Session: ~Copyable {
   private mutating func greet(_ greeting: Greeting, _ engine: inout Engine) -> Fate {
     do throws(Errno) {
       let progress = try greeting.read(from: connection.client, through: engine.buffer)
-      if let hello = greeting.hello { account?.helloComplete(hello, engine.now) }
+      if let hello = greeting.hello { account?.helloComplete(hello) }
       switch progress {
       case .incomplete:
         try wantFromClient(.readable, &engine)
@@ -139,7 +139,7 @@ struct Session: ~Copyable {
       }
     case .connected(let socket, let header):
       let prefix = header.map { proxyHeader($0, greeting) } ?? []
-      account?.connected(header: prefix.count, engine.now)
+      account?.connected(header: prefix.count)
       engine.deadlines.cancel(slot)
       stage = .relaying
       connection.join(socket, sending: prefix + greeting.received, engine.buffer)
@@ -241,7 +241,7 @@ struct Session: ~Copyable {
     if let account {
       if let end { account.ended(end) }
       engine.report(
-        .finished(account.close(connection, now: engine.now)))
+        .finished(account.close(connection)))
     }
     stage = .free
     connection = Connection()
