@@ -8,7 +8,7 @@ struct StaticProgramTests {
   func `it serves from an empty root directory the socket on its standard input`(options: [String]) throws {
     let jail = try Scratch.current.directory("jail")
     // Not by this process: a child that is started meanwhile would keep the file open for writing.
-    #expect(try run("cp", [Self.program, "\(jail)/sniproxy"]).status == .exited(0))
+    #expect(try run("cp", Self.program, "\(jail)/sniproxy").status == .exited(0))
     try FileManager.default.createDirectory(atPath: "\(jail)/hosts", withIntermediateDirectories: false)
     let hosts = HostsDirectory(path: "\(jail)/hosts")
     let name = String(repeating: "long.", count: 49) + "last.one"
