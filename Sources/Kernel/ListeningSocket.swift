@@ -40,7 +40,9 @@ package final class ListeningSocket: Sendable {
       guard let address = SocketAddress(path: Array(path.utf8)) else { throw .nameTooLong }
       lock = Self.lock(directoryOf: path)
       descriptor = try Self.boundReplacingStale(address, path)
-      file = FileIdentity(path: path).map { (path, $0) }
+      // Absolute, since the thread that removes it may be in another directory by then.
+      let directory = path.hasPrefix("/") ? "" : "\(workingDirectory())/"
+      file = FileIdentity(path: path).map { (directory + path, $0) }
     }
     let endpoint = SocketAddress(localOf: descriptor.number)?.endpoint ?? .local
     isInternet = endpoint != .local
@@ -65,6 +67,8 @@ package final class ListeningSocket: Sendable {
       let address = unsafe try SocketAddress { address, length throws(Errno) in
         client = try call { unsafe linux_accept(number, address, length) }
       }
+      // Only Internet sockets inherit it.
+      if !isInternet { try? setOption(client, SOL_SOCKET, SO_OOBINLINE, Int32(1)) }
       return Accepted(socket: Socket(owning: client), endpoint: address.endpoint)
     } catch .wouldBlock {
       return nil
@@ -149,7 +153,8 @@ package final class ListeningSocket: Sendable {
     let end = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
     let directory = end == path.startIndex ? "." : String(path[..<end])
     let lock = Descriptor(owning: unsafe linux_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY))
-    _ = flock(lock.number, LOCK_EX)
+    // Anybody who may read the directory can hold it: no copy of ours does for long.
+    for _ in 0..<50 where flock(lock.number, LOCK_EX | LOCK_NB) != 0 { usleep(20_000) }
     return lock
   }
 
@@ -169,4 +174,11 @@ private func setNonBlocking(_ number: Int32) throws(Errno) {
   let flags = try call { linux_fcntl(number, F_GETFL, 0) }
   guard flags & O_NONBLOCK == 0 else { return }
   try call { linux_fcntl(number, F_SETFL, flags | O_NONBLOCK) }
+}
+
+/// The corresponding C function is `getcwd`; "." where it has no path.
+private func workingDirectory() -> String {
+  guard let path = unsafe getcwd(nil, 0) else { return "." }
+  defer { unsafe free(path) }
+  return unsafe String(cString: path)
 }

@@ -73,6 +73,12 @@ package struct Socket: ~Copyable, Sendable {
   /// Lets a Unix peer's writes fail with `EPIPE`. The corresponding C function is `shutdown` with `SHUT_RD`.
   package func shutdownReading() { _ = shutdown(number, Int32(SHUT_RD)) }
 
+  /// The error that the next call would have told, which takes it away (`SO_ERROR`, socket(7)).
+  package func takeError() -> Errno? {
+    guard let code = intOption(number, SOL_SOCKET, SO_ERROR), code != 0 else { return nil }
+    return Errno(code)
+  }
+
   /// Bytes sent that the peer has not acknowledged (TCP) or not read (Unix). The corresponding C function is `ioctl` with
   /// `SIOCOUTQ`.
   package var unacknowledged: Int {

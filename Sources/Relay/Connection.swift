@@ -56,7 +56,7 @@ struct Connection: ~Copyable {
 
   mutating func clientIsReady(_ readiness: Poller.Readiness, _ buffer: borrowing Buffer) {
     if readiness.contains(.error) { return state.clientReset() }
-    if readiness.contains(.hangUp) { downloadBroke() }
+    if readiness.contains(.hangUp) { downloadBroke(buffer) }
     if readiness.contains(.writable) { relayDownload(buffer) }
     if readiness.contains(.readable) { relayUpload(buffer) }
   }
@@ -82,7 +82,8 @@ struct Connection: ~Copyable {
       backend.shutdownWriting()
     case .sourceFailed: state.clientReset()
     case .sinkFailed(.connectionReset): backendWasReset()
-    case .sinkFailed: uploadBroke()
+    // A broken pipe is told before the reset that it may come from.
+    case .sinkFailed: if backend.takeError() == .connectionReset { backendWasReset() } else { uploadBroke() }
     }
   }
 
@@ -96,7 +97,7 @@ struct Connection: ~Copyable {
     case .sourceFailed:
       backendWasReset()
       state.downloadEnded()
-    case .sinkFailed(.brokenPipe): downloadBroke()
+    case .sinkFailed(.brokenPipe): downloadBroke(buffer)
     case .sinkFailed: state.clientReset()
     }
   }
@@ -114,9 +115,12 @@ struct Connection: ~Copyable {
     if !clientIsInternet, state.upload == .broken { client.shutdownReading() }
   }
 
-  private mutating func downloadBroke() {
+  private mutating func downloadBroke(_ buffer: borrowing Buffer) {
+    guard state.download == .open else { return }
     state.downloadBroke()
     download.drop()
     backend.shutdownReading()
+    // What the backend wrote before is still read: closing with it unread would reset the backend.
+    while case .waiting = download.discard(from: backend, through: buffer) {}
   }
 }

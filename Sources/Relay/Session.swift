@@ -171,9 +171,7 @@ struct Session: ~Copyable {
   private mutating func goOn(_ engine: inout Engine) -> Fate {
     switch connection.state.ending {
     case .close: return over(connection.state.clientWasReset ? .resetByClient : .finished, &engine)
-    case .linger:
-      account?.ended(.finished)
-      return beginLingering(&engine)
+    case .linger: return beginLingering(&engine)
     case .reset:
       account?.ended(.resetByBackend)
       return resetWhenDelivered(looks: 0, &engine)
@@ -200,7 +198,7 @@ struct Session: ~Copyable {
   }
 
   private mutating func linger(_ engine: inout Engine) -> Fate {
-    guard connection.discardFromClient(engine.buffer) else { return over(nil, &engine) }
+    guard connection.discardFromClient(engine.buffer) else { return over(.finished, &engine) }
     do throws(Errno) {
       try wantFromClient(.readable, &engine)
       return .lives
@@ -211,7 +209,9 @@ struct Session: ~Copyable {
 
   /// A client that is slow to take a backend's last bytes gets the time it needs, as it would while relaying.
   private mutating func lingeredLongEnough(_ engine: inout Engine) -> Fate {
-    guard connection.download.delivered > 0, connection.client.unacknowledged > 0 else { return over(nil, &engine) }
+    guard connection.download.delivered > 0, connection.client.unacknowledged > 0 else {
+      return over(.finished, &engine)
+    }
     engine.deadlines.set(.linger, for: slot, now: engine.now)
     return .lives
   }

@@ -11,6 +11,8 @@ struct Worker: ~Copyable {
   private let control: WorkerControl
   private var listeners: [ListeningSocket]
   private var accepting = Accepting.no
+  /// Who is watched first: where the limit was met, the others have their turn.
+  private var firstListener = 0
 
   private enum Accepting {
     case no
@@ -74,7 +76,7 @@ struct Worker: ~Copyable {
     if event.token == Self.wakeupToken { return wake() }
     if slot >= Self.firstListenerSlot {
       let index = slot - Self.firstListenerSlot
-      if case .yes = accepting, listeners.indices.contains(index) { accept(from: listeners[index]) }
+      if case .yes = accepting, listeners.indices.contains(index) { accept(from: index) }
       return
     }
     guard sessions[slot].generation == event.token.generation, let side = Session.Side(rawValue: event.token.side)
@@ -96,6 +98,7 @@ struct Worker: ~Copyable {
       tell(.stopped)
     case .ending:
       stopAccepting(.no)
+      listeners = []
       for slot in sessions.indices { sessions[slot].cut(&engine) }
       tell(.ended)
     }
@@ -108,9 +111,13 @@ struct Worker: ~Copyable {
 
   // MARK: - Accepting
 
-  private mutating func accept(from listener: ListeningSocket) {
+  private mutating func accept(from index: Int) {
+    let listener = listeners[index]
     for _ in 0..<Self.acceptedAtOnce {
-      guard proxy.admission.enter(now: engine.now) else { return pauseAtLimit() }
+      guard proxy.admission.enter(now: engine.now) else {
+        firstListener = (index + 1) % listeners.count
+        return pauseAtLimit()
+      }
       do throws(Errno) {
         if let accepted = try listener.accept() {
           let slot = takeSlot()
@@ -137,7 +144,8 @@ struct Worker: ~Copyable {
 
   private mutating func startAccepting() {
     accepting = .yes
-    for index in listeners.indices {
+    for offset in listeners.indices {
+      let index = (firstListener + offset) % listeners.count
       do throws(Errno) {
         try engine.poller.add(
           listeners[index].number, [.readable, .exclusive],

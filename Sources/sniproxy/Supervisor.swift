@@ -50,13 +50,13 @@ struct Supervisor: ~Copyable {
   /// Serves until a signal, or until there has been nothing to do for long enough.
   consuming func run() throws(Failure) -> Int32 {
     try attempt("start", "the workers") { () throws(Errno) in try proxy.start(listeners) }
-    var isStopping = false
-    while proxy.state == .starting { if try waitForSignal(until: .max) != nil { isStopping = true } }
+    var early: Int32?
+    while proxy.state == .starting { early = try waitForSignal(until: .max) ?? early }
     try checkWorkers()
     for listener in listeners { log.write(.notice, "listening on \(listener.name)") }
     serviceManager.notify("READY=1")
     nextReport = 0
-    if !isStopping { try serve() }
+    if let early { tell(early) } else { try serve() }
     try drain()
     return ExitStatus.success
   }
@@ -80,12 +80,13 @@ struct Supervisor: ~Copyable {
         }
       }
       if let signal = try waitForSignal(until: due) {
-        log.write(.notice, "stopping: got \(Signals.name(signal))")
-        return
+        return tell(signal)
       }
       try checkWorkers()
     }
   }
+
+  private func tell(_ signal: Int32) { log.write(.notice, "stopping: got \(Signals.name(signal))") }
 
   private func checkWorkers() throws(Failure) {
     guard proxy.state == .failed else { return }

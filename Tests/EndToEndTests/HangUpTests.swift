@@ -24,8 +24,8 @@ struct HangUpTests {
     _ = try fill(backend, stream)
     client.hangUp()
     try passage.proxy.vitals.expectRest()
-    // What the backend wrote is lost, and it is told so.
-    try backend.expect(stream, count: uploaded, pieces: 1...SeededBytes.longestPiece, seed: 2, ending: .reset)
+    // The client's end of stream is a clean one, though it took nothing of what the backend wrote.
+    try backend.expect(stream, count: uploaded, pieces: 1...SeededBytes.longestPiece, seed: 2)
   }
 
   /// The client takes no more, and the backend is gone: nobody is left to end it by a write.
@@ -78,6 +78,32 @@ struct HangUpTests {
     #expect(stream.contains(rest, at: taken))
     #expect(taken + rest.count == count)
     #expect(ending == .reset)
+  }
+
+  /// The client's bytes and the backend's reset come in one turn of the loop; a broken pipe is told before the reset.
+  @Test func backendResetsWhenTheClientHasJustWritten() throws {
+    let passage = try Passage(options: ["--workers", "1"])
+    let (client, backend) = try passage.connect(readingHello: false)
+    try passage.proxy.whileStopped {
+      try client.send("more")
+      try backend.send("answer")
+      backend.finishSending()
+      backend.close()
+    }
+    let (bytes, ending) = try client.receiveAll()
+    #expect(bytes == Array("answer".utf8))
+    #expect(ending == .reset)
+  }
+
+  @Test func whoIsCutWhileLingeringIsTold() throws {
+    let passage = try Passage(options: ["--access-log", "--drain-timeout", "0.2"])
+    let (client, backend) = try passage.connect()
+    receiveBuffer(of: client, 4096)
+    try backend.send([UInt8](repeating: 0, count: 1_000_000))
+    backend.close()
+    try eventually("the backend's connection to be closed") { try !passage.proxy.vitals.waitsForRoom }
+    try passage.proxy.stop()
+    #expect(passage.proxy.log.contains("end=cut"), "\(passage.proxy.log)")
   }
 
   /// It takes longer than sniproxy lingers for a client that was refused, and has something to say meanwhile.

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 /// Sockets that sniproxy opens itself.
@@ -52,6 +53,47 @@ struct ListenTests {
     let client = try Connection(to: .ip4(addresses[0].port))
     try client.send(Hello("a.test").bytes)
     #expect(try client.receiveAll().bytes == Array("here".utf8))
+  }
+
+  @Test func `a stop without patience leaves no Unix socket`() throws {
+    let path = Scratch.current.file("listener")
+    let proxy = try Proxy(
+      HostsDirectory(), options: ["--drain-timeout", "0", "--workers", "4"], listen: ["unix:\(path)"])
+    try proxy.stop()
+    #expect(!FileManager.default.fileExists(atPath: path))
+  }
+
+  /// Anybody who may read it can do so.
+  @Test func `a lock on the directory of a Unix socket does not keep it from starting`() throws {
+    let directory = unsafe open(Scratch.current.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    defer { close(directory) }
+    #expect(flock(directory, LOCK_SH) == 0)
+    let proxy = try Proxy(HostsDirectory(), listen: ["unix:\(Scratch.current.file("listener"))"])
+    try proxy.stop()
+  }
+
+  /// Where one listener alone has more clients than may be there.
+  @Test func `at the limit every listener has its turn`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("a.test").answer("here")
+    let proxy = try Proxy(
+      hosts, options: ["--max-connections", "1", "--workers", "1"], listen: ["127.0.0.1:0", "127.0.0.1:0"])
+    let addresses = proxy.addresses
+    let crowd = Mutex(true)
+    @Sendable func ask(_ index: Int) throws {
+      let client = try Connection(to: addresses[index])
+      defer { client.close() }
+      try client.send(Hello("a.test").bytes)
+      #expect(try client.receiveAll().bytes == Array("here".utf8))
+    }
+    try Scratch.inParallel(9) { number in
+      if number == 0 {
+        defer { crowd.withLock { $0 = false } }
+        for _ in 0..<5 { try ask(1) }
+      } else {
+        while crowd.withLock({ $0 }) { try ask(0) }
+      }
+    }
   }
 
   @Test func `a start that fails leaves no Unix socket`() throws {
