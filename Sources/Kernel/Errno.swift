@@ -21,7 +21,6 @@ package struct Errno: Error, Equatable, Sendable {
   package static let noSuchFileOrDirectory = Errno(ENOENT)
   package static let notDirectory = Errno(ENOTDIR)
   package static let permissionDenied = Errno(EACCES)
-  package static let tooManyOpenFiles = Errno(EMFILE)
   package static let wouldBlock = Errno(EAGAIN)
 }
 

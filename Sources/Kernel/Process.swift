@@ -1,8 +1,8 @@
 import CLinux
 import Glibc
 
-/// The command line without the program's name, also where there is no /proc to read it from; nil for an argument that is
-/// not UTF-8.
+/// The command line without the program's name; nil for an argument that is not UTF-8. The standard library's own
+/// `CommandLine` is empty in every program with `CLinux` in it.
 package func commandLineArguments() -> [String?] {
   var arguments: [String?] = []
   while let argument = unsafe linux_argument(Int32(arguments.count + 1)) {

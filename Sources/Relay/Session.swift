@@ -240,8 +240,7 @@ struct Session: ~Copyable {
     engine.deadlines.cancel(slot)
     if let account {
       if let end { account.ended(end) }
-      engine.report(
-        .finished(account.close(connection)))
+      engine.report(.finished(account.close(connection)))
     }
     stage = .free
     connection = Connection()
