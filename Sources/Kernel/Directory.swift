@@ -13,22 +13,41 @@ package struct Directory: ~Copyable, Sendable {
 
   private init(owning number: Int32) { descriptor = Descriptor(owning: number) }
 
-  /// The directory of this name in this one, or at the end of a link of this name.
+  /// The directory of this name in this one, or at the end of a link of this name. By way of the working directory it is
+  /// the thread's until `leave` or the next one.
   ///
   /// The "." after the name lets a user's link work in a sticky directory too, where the kernel follows no link that ends
-  /// a path (`fs.protected_symlinks`, proc(5)). The corresponding C function is `openat` with `O_PATH`.
+  /// a path (`fs.protected_symlinks`, proc(5)). The corresponding C functions are `openat` with `O_PATH`, and `fchdir` and
+  /// `chdir`.
   ///
-  /// - Precondition: no byte of the name is "/" or NUL.
-  package func directory(_ name: [UInt8]) throws(Errno) -> Directory {
-    precondition(!name.contains(UInt8(ascii: "/")) && !name.contains(0))
-    let path = name + [UInt8(ascii: "/"), UInt8(ascii: "."), 0]
-    let number = descriptor.number
-    return Directory(
-      owning: try call {
-        unsafe path.withUnsafeBytes {
-          unsafe linux_openat(number, $0.assumingMemoryBound(to: CChar.self).baseAddress!, O_PATH | O_DIRECTORY)
+  /// - Precondition: the name has at most 253 bytes, of which none is "/" or NUL.
+  package func directory(_ name: [UInt8], by way: SocketPath) throws(Errno) -> Directory {
+    precondition(name.count <= 253)
+    var path = InlineArray<256, UInt8>(repeating: 0)
+    for (index, byte) in name.enumerated() {
+      precondition(byte != UInt8(ascii: "/") && byte != 0)
+      path[index] = byte
+    }
+    path[name.count] = UInt8(ascii: "/")
+    path[name.count + 1] = UInt8(ascii: ".")
+    let directory = descriptor.number
+    let number = try call {
+      var span = path.mutableSpan
+      return unsafe span.withUnsafeMutableBytes { bytes in
+        let path = unsafe bytes.assumingMemoryBound(to: CChar.self).baseAddress!
+        switch way {
+        case .procfs: return unsafe linux_openat(directory, path, O_PATH | O_DIRECTORY)
+        case .workingDirectory: return unsafe fchdir(directory) == 0 ? chdir(path) : -1
         }
-      })
+      }
+    }
+    return Directory(owning: way == .procfs ? number : AT_FDCWD)
+  }
+
+  /// Makes this one the thread's working directory, so that it is in nobody's way elsewhere. The corresponding C function
+  /// is `fchdir`.
+  package func leave(by way: SocketPath) {
+    if case .workingDirectory = way { _ = fchdir(descriptor.number) }
   }
 
   /// True if there is an entry of this name, of any type, a dangling link too. The corresponding C function is
@@ -43,7 +62,7 @@ package struct Directory: ~Copyable, Sendable {
     }
   }
 
-  /// A connection to the Unix socket of this name.
+  /// A connection to the Unix socket of this name in a directory that was reached in the same way.
   ///
   /// However long the directory's path is, the 108 bytes of a socket address do not show. The corresponding C functions
   /// are `socket` and `connect`.
@@ -52,33 +71,27 @@ package struct Directory: ~Copyable, Sendable {
   package func connect(to name: StaticString, by way: SocketPath) throws(Errno) -> Socket {
     let socket = try Socket.unix()
     switch way {
-    case .procfs:
-      try socket.connect(to: path("/proc/self/fd/\(descriptor.number)/\(name)"))
-    case .workingDirectory:
-      let number = descriptor.number
-      try call { fchdir(number) }
-      try socket.connect(to: path("\(name)"))
+    case .procfs: try socket.connect(to: Self.address("/proc/self/fd/\(descriptor.number)/\(name)"))
+    case .workingDirectory: try socket.connect(to: SocketAddress(name: name))
     }
     return socket
   }
 
-  private func path(_ path: String) -> SocketAddress {
+  private static func address(_ path: String) -> SocketAddress {
     guard let address = SocketAddress(path: Array(path.utf8)) else { preconditionFailure("\(path) is too long") }
     return address
   }
 }
 
 /// How a socket in an open directory is named to `connect`, which takes a path only.
-package enum SocketPath: Sendable {
-  /// Through `/proc/self/fd`.
-  case procfs
-  /// From the thread's own working directory: where there is no /proc, as in an empty chroot.
+package enum SocketPath: CaseIterable, Sendable {
+  /// From the thread's own working directory, which takes the kernel half the time of the other way.
   case workingDirectory
+  /// Through `/proc/self/fd`: where a thread may not have a working directory of its own.
+  case procfs
 
-  /// The way that works in this process.
-  package static var available: SocketPath {
-    unsafe access("/proc/self/fd", X_OK) == 0 ? .procfs : .workingDirectory
-  }
+  /// The way that works in this process. It makes the calling thread's working directory its own.
+  package static var available: SocketPath { unshare(CLONE_FS) == 0 ? .workingDirectory : .procfs }
 
   /// Prepares the calling thread. The corresponding C function is `unshare` with `CLONE_FS`.
   package func prepareThread() throws(Errno) {

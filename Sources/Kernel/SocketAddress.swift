@@ -50,6 +50,17 @@ package struct SocketAddress {
     self.init(copying: unix)
   }
 
+  /// A short path of a Unix socket.
+  init(name: StaticString) {
+    precondition(name.utf8CodeUnitCount <= Self.longestPath)
+    var unix = sockaddr_un()
+    unix.sun_family = sa_family_t(AF_UNIX)
+    unsafe withUnsafeMutableBytes(of: &unix.sun_path) { path in
+      unsafe path.copyMemory(from: UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+    }
+    self.init(copying: unix)
+  }
+
   /// The longest path with the NUL that ends it (unix(7)).
   package static let longestPath = 107
 

@@ -40,6 +40,7 @@ package final class HostsDirectory: Sendable {
   /// One descriptor serves for the flags and the socket, so that both are of one and the same directory.
   private func connect(_ entry: [UInt8]) throws(Refusal) -> Reached {
     let host = try open(entry)
+    defer { directory.leave(by: socketPath) }
     let header = try proxyHeader(host)
     do throws(Errno) {
       return .connected(try host.connect(to: "tls-socket", by: socketPath), header)
@@ -58,7 +59,7 @@ package final class HostsDirectory: Sendable {
 
   private func open(_ entry: [UInt8]) throws(Refusal) -> Directory {
     do throws(Errno) {
-      return try directory.directory(entry)
+      return try directory.directory(entry, by: socketPath)
     } catch .noSuchFileOrDirectory, .notDirectory, .nameTooLong {
       throw .unknownName
     } catch .permissionDenied {
