@@ -36,6 +36,7 @@ package struct HelloReader: Sendable {
         position += 1
         if let length { fragmentLeft = length }
       } else {
+        if message.isEmpty { message.reserveCapacity(min(fragmentLeft, bytes.count - position)) }
         let wanted = min(fragmentLeft, missingOfMessage, bytes.count - position)
         append(bytes, position..<position + wanted)
         position += wanted

@@ -16,7 +16,7 @@ package struct HostName: Hashable, Sendable {
   }
 
   /// Checks a name as a client sent it, and turns it to lower case.
-  package init(_ raw: some BidirectionalCollection<UInt8>) throws(Flaw) {
+  package init(_ raw: ArraySlice<UInt8>) throws(Flaw) {
     guard let last = raw.last else { throw .empty }
     // RFC 1035, section 2.3.4: names have 255 octets or less on the wire, so 253 without the root and first length.
     guard raw.count <= 253 else { throw .tooLong(raw.count) }

@@ -15,7 +15,7 @@ extension HostName {
     let isConverted = bytes != Array(name.utf8)
     if bytes.last == UInt8(ascii: ".") { bytes.removeLast() }
     do throws(Flaw) {
-      try self.init(bytes)
+      try self.init(bytes[...])
     } catch {
       throw .form(error, of: isConverted ? bytes : nil)
     }
