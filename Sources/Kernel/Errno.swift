@@ -9,19 +9,20 @@ package struct Errno: Error, Equatable, Sendable {
 
   static var current: Errno { Errno(errno) }
 
-  package static let addressFamilyNotSupported = Errno(EAFNOSUPPORT)
-  package static let addressInUse = Errno(EADDRINUSE)
-  package static let addressNotAvailable = Errno(EADDRNOTAVAIL)
-  package static let brokenPipe = Errno(EPIPE)
-  package static let connectionAborted = Errno(ECONNABORTED)
-  package static let connectionRefused = Errno(ECONNREFUSED)
-  package static let connectionReset = Errno(ECONNRESET)
-  package static let interrupted = Errno(EINTR)
-  package static let nameTooLong = Errno(ENAMETOOLONG)
-  package static let noSuchFileOrDirectory = Errno(ENOENT)
-  package static let notDirectory = Errno(ENOTDIR)
-  package static let permissionDenied = Errno(EACCES)
-  package static let wouldBlock = Errno(EAGAIN)
+  package static var addressFamilyNotSupported: Errno { Errno(EAFNOSUPPORT) }
+  package static var addressInUse: Errno { Errno(EADDRINUSE) }
+  package static var addressNotAvailable: Errno { Errno(EADDRNOTAVAIL) }
+  package static var brokenPipe: Errno { Errno(EPIPE) }
+  package static var connectionAborted: Errno { Errno(ECONNABORTED) }
+  package static var connectionRefused: Errno { Errno(ECONNREFUSED) }
+  package static var connectionReset: Errno { Errno(ECONNRESET) }
+  package static var interrupted: Errno { Errno(EINTR) }
+  package static var nameTooLong: Errno { Errno(ENAMETOOLONG) }
+  package static var noSuchFileOrDirectory: Errno { Errno(ENOENT) }
+  package static var notDirectory: Errno { Errno(ENOTDIR) }
+  package static var notPermitted: Errno { Errno(EPERM) }
+  package static var permissionDenied: Errno { Errno(EACCES) }
+  package static var wouldBlock: Errno { Errno(EAGAIN) }
 }
 
 extension Errno: CustomStringConvertible {

@@ -7,26 +7,36 @@ import Glibc
   private var events: [epoll_event]
 
   /// What to be told of. Hang-ups and errors are always told.
-  package struct Interest: OptionSet, Sendable {
-    package let rawValue: UInt32
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
+  package struct Interest: Sendable {
+    let bits: UInt32
 
-    package static let readable = Interest(rawValue: EPOLLIN.rawValue)
-    package static let writable = Interest(rawValue: EPOLLOUT.rawValue)
-    /// A condition that persists is told once.
-    package static let once = Interest(rawValue: linux_EPOLLET)
-    /// Of several pollers that wait for this, one is woken.
-    package static let exclusive = Interest(rawValue: linux_EPOLLEXCLUSIVE)
+    /// For as long as there is something to read.
+    package static var readable: Interest { Interest(bits: EPOLLIN.rawValue) }
+    /// The same; of several pollers that wait for it, one is woken.
+    package static var readableByOne: Interest { Interest(bits: EPOLLIN.rawValue | linux_EPOLLEXCLUSIVE) }
+    /// When there is more to read, when it ends, and when it has urgent bytes: once each time.
+    package static var arrivals: Interest {
+      Interest(bits: EPOLLIN.rawValue | EPOLLPRI.rawValue | linux_EPOLLRDHUP | linux_EPOLLET)
+    }
+    /// Also when more can be written.
+    package static var arrivalsAndRoom: Interest { Interest(bits: arrivals.bits | EPOLLOUT.rawValue) }
   }
 
-  package struct Readiness: OptionSet, Sendable {
-    package let rawValue: UInt32
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
+  /// What a socket told.
+  package struct Readiness: Equatable, Sendable {
+    private let bits: UInt32
 
-    package static let readable = Readiness(rawValue: EPOLLIN.rawValue)
-    package static let writable = Readiness(rawValue: EPOLLOUT.rawValue)
-    package static let hangUp = Readiness(rawValue: EPOLLHUP.rawValue)
-    package static let error = Readiness(rawValue: EPOLLERR.rawValue)
+    init(_ bits: UInt32) { self.bits = bits }
+
+    package var isReadable: Bool { bits & EPOLLIN.rawValue != 0 }
+    package var isWritable: Bool { bits & EPOLLOUT.rawValue != 0 }
+    /// There are urgent bytes, at which a read stops.
+    package var isUrgent: Bool { bits & EPOLLPRI.rawValue != 0 }
+    /// The peer sends no more.
+    package var hasEnded: Bool { bits & (linux_EPOLLRDHUP | EPOLLHUP.rawValue) != 0 }
+    /// Neither side sends any more.
+    package var hasHungUp: Bool { bits & EPOLLHUP.rawValue != 0 }
+    package var hasFailed: Bool { bits & EPOLLERR.rawValue != 0 }
   }
 
   package struct Event {
@@ -52,12 +62,12 @@ import Glibc
 
   /// The corresponding C function is `epoll_ctl` with `EPOLL_CTL_DEL`.
   package func remove(_ number: Int32) throws(Errno) {
-    try control(EPOLL_CTL_DEL, number, [], Token(slot: 0, generation: 0, side: 0))
+    try control(EPOLL_CTL_DEL, number, .readable, Token(slot: 0, generation: 0, side: 0))
   }
 
   private func control(_ operation: Int32, _ number: Int32, _ interest: Interest, _ token: Token) throws(Errno) {
     var event = unsafe epoll_event()
-    unsafe event.events = interest.rawValue
+    unsafe event.events = interest.bits
     unsafe event.data.u64 = token.bits
     try call { unsafe epoll_ctl(descriptor.number, operation, number, &event) }
   }
@@ -80,7 +90,7 @@ import Glibc
 
   package func event(_ index: Int) -> Event {
     let event = unsafe events[index]
-    return unsafe Event(token: Token(bits: event.data.u64), readiness: Readiness(rawValue: event.events))
+    return unsafe Event(token: Token(bits: event.data.u64), readiness: Readiness(event.events))
   }
 }
 

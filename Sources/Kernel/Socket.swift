@@ -42,9 +42,12 @@ package struct Socket: ~Copyable, Sendable {
   }
 
   /// The corresponding C function is `send` with `MSG_NOSIGNAL`.
-  package func send(_ buffer: borrowing Buffer, _ range: Range<Int>) throws(Errno) -> Transfer {
+  ///
+  /// - Parameter more: with `MSG_MORE`: more bytes or the end of the stream follow at once and may share a segment.
+  package func send(_ buffer: borrowing Buffer, _ range: Range<Int>, more: Bool = false) throws(Errno) -> Transfer {
     let region = unsafe buffer.pointer(range)
-    return try Self.outcome { unsafe CLinux.send(number, region, range.count, linux_MSG_NOSIGNAL) }
+    let flags = more ? linux_MSG_NOSIGNAL | linux_MSG_MORE : linux_MSG_NOSIGNAL
+    return try Self.outcome { unsafe CLinux.send(number, region, range.count, flags) }
   }
 
   /// Sends the bytes from `start` on. The corresponding C function is `send` with `MSG_NOSIGNAL`.
@@ -56,7 +59,7 @@ package struct Socket: ~Copyable, Sendable {
     }
   }
 
-  private static func outcome(_ body: () -> Int) throws(Errno) -> Transfer {
+  static func outcome(_ body: () -> Int) throws(Errno) -> Transfer {
     do throws(Errno) {
       let count = try call(body)
       return count == 0 ? .endOfStream : .moved(count)
@@ -95,6 +98,23 @@ package struct Socket: ~Copyable, Sendable {
   /// Lets each peek go on where the last one ended, or from the start with nil (`SO_PEEK_OFF`, socket(7)).
   package func setPeekOffset(_ offset: Int?) throws(Errno) {
     try setOption(number, SOL_SOCKET, linux_SO_PEEK_OFF, Int32(offset ?? -1))
+  }
+
+  /// Lets the kernel hold this many bytes (by its own count, which is higher) that the peer has not taken (`SO_SNDBUF`,
+  /// socket(7)), or as many as it allows (`wmem_max`).
+  package func setSendBuffer(_ count: Int) {
+    try? setOption(number, SOL_SOCKET, SO_SNDBUF, Int32(clamping: count))
+  }
+
+  /// True if the kernel paces a TCP connection with a timer of its own, as BBR does (`TCP_CONGESTION`, tcp(7)).
+  package var isPaced: Bool {
+    var name = InlineArray<16, UInt8>(repeating: 0)
+    var length = socklen_t(name.count)
+    var span = name.mutableSpan
+    let result = unsafe span.withUnsafeMutableBytes {
+      unsafe getsockopt(number, Int32(IPPROTO_TCP), TCP_CONGESTION, $0.baseAddress!, &length)
+    }
+    return result == 0 && [name[0], name[1], name[2]] == Array("bbr".utf8)
   }
 
   /// Sets how many bytes make the socket readable (`SO_RCVLOWAT`, socket(7)).

@@ -6,80 +6,76 @@ struct Connection: ~Copyable {
   private(set) var client = Socket.none
   private(set) var backend = Socket.none
   private(set) var clientIsInternet = false
-  private(set) var upload = Direction()
-  private(set) var download = Direction()
+  private(set) var upload = Direction(to: .unix)
+  private(set) var download = Direction(to: .internet)
   private(set) var state = RelayState()
 
   mutating func begin(_ client: consuming Socket, isInternet: Bool) {
     self.client = client
     clientIsInternet = isInternet
+    download = Direction(to: isInternet ? .internet : .unix)
   }
 
   /// Relays from now on, with `first` before all that the client's socket holds.
-  mutating func join(_ backend: consuming Socket, sending first: [UInt8], _ buffer: borrowing Buffer) {
+  mutating func join(
+    _ backend: consuming Socket, sending first: [UInt8], by ferry: inout Ferry, _ reading: Direction.Reading
+  ) {
     self.backend = backend
     upload.begin(with: first)
-    relayUpload(buffer)
+    relayUpload(by: &ferry, reading)
   }
 
   mutating func dropBackend() { backend = .none }
 
   /// Reads and throws away what the client sends; false when nothing more will come.
-  func discardFromClient(_ buffer: borrowing Buffer) -> Bool {
+  mutating func discardFromClient(through buffer: borrowing Buffer) -> Bool {
     guard case .waiting = upload.discard(from: client, through: buffer) else { return false }
     return true
   }
 
   // MARK: - What is waited for
 
-  var clientInterest: Poller.Interest {
-    Self.interest(reading: state.upload != .ended && !upload.isHolding, writing: download.isHolding)
-  }
+  var clientWatch: Watch { download.isHolding ? .arrivalsAndRoom : .arrivals }
+  var backendWatch: Watch { upload.isHolding ? .arrivalsAndRoom : .arrivals }
 
-  var backendInterest: Poller.Interest {
-    Self.interest(reading: state.download == .open && !download.isHolding, writing: upload.isHolding)
-  }
+  /// True if the client's socket may hold something that can be read now, and will not tell of it by itself.
+  var mustAskClient: Bool { state.readsClient && !upload.isHolding && !upload.willBeTold }
+  var mustAskBackend: Bool { state.readsBackend && !download.isHolding && !download.willBeTold }
 
-  /// A side of which nothing is wanted still tells of a hang-up or an error, once: it persists, and must not be told again
-  /// and again.
-  private static func interest(reading: Bool, writing: Bool) -> Poller.Interest {
-    var interest: Poller.Interest = []
-    if reading { interest.insert(.readable) }
-    if writing { interest.insert(.writable) }
-    return interest.isEmpty ? .once : interest
-  }
+  mutating func clientWasAsked() { upload.sourceWasAsked() }
+  mutating func backendWasAsked() { download.sourceWasAsked() }
 
   // MARK: - What has happened
 
   // A hang-up says that a side is closed for both directions: nothing reaches it any more, and no write need find that
   // out. What it sent before is still there to read.
 
-  mutating func clientIsReady(_ readiness: Poller.Readiness, _ buffer: borrowing Buffer) {
-    if readiness.contains(.error) { return state.clientReset() }
-    if readiness.contains(.hangUp) { downloadBroke(buffer) }
-    if readiness.contains(.writable) { relayDownload(buffer) }
-    if readiness.contains(.readable) { relayUpload(buffer) }
+  mutating func clientIsReady(_ readiness: Poller.Readiness, by ferry: inout Ferry) {
+    if readiness.hasFailed { return state.clientReset() }
+    if readiness.hasHungUp { downloadBroke(ferry.buffer) }
+    if download.isHolding, readiness.isWritable { relayDownload(by: &ferry, .untilNothingIsLeft) }
+    if !upload.isHolding, readiness.isReadable { relayUpload(by: &ferry, readiness.reading) }
   }
 
-  mutating func backendIsReady(_ readiness: Poller.Readiness, _ buffer: borrowing Buffer) {
-    if readiness.contains(.error) { backendWasReset() }
-    if readiness.contains(.hangUp) { uploadBroke() }
-    if readiness.contains(.writable) { relayUpload(buffer) }
-    if readiness.contains(.readable) { relayDownload(buffer) }
+  mutating func backendIsReady(_ readiness: Poller.Readiness, by ferry: inout Ferry) {
+    if readiness.hasFailed { backendWasReset() }
+    if readiness.hasHungUp { uploadBroke() }
+    if upload.isHolding, readiness.isWritable { relayUpload(by: &ferry, .untilNothingIsLeft) }
+    if !download.isHolding, readiness.isReadable { relayDownload(by: &ferry, readiness.reading) }
   }
 
-  private mutating func relayUpload(_ buffer: borrowing Buffer) {
+  private mutating func relayUpload(by ferry: inout Ferry, _ reading: Direction.Reading) {
     let outcome: Direction.Outcome
     switch state.upload {
     case .ended: return
-    case .open: outcome = upload.relay(from: client, to: backend, through: buffer)
-    case .broken: outcome = upload.discard(from: client, through: buffer)
+    case .open: outcome = upload.relay(from: client, to: backend, by: &ferry, reading)
+    case .broken: outcome = upload.discard(from: client, through: ferry.buffer)
     }
     switch outcome {
     case .waiting: break
     case .sourceEnded:
       state.uploadEnded()
-      backend.shutdownWriting()
+      if state.ending == nil { backend.shutdownWriting() }
     case .sourceFailed: state.clientReset()
     case .sinkFailed(.connectionReset): backendWasReset()
     // A broken pipe is told before the reset that it may come from.
@@ -87,17 +83,17 @@ struct Connection: ~Copyable {
     }
   }
 
-  private mutating func relayDownload(_ buffer: borrowing Buffer) {
-    guard state.download == .open else { return }
-    switch download.relay(from: backend, to: client, through: buffer) {
+  private mutating func relayDownload(by ferry: inout Ferry, _ reading: Direction.Reading) {
+    guard state.readsBackend else { return }
+    switch download.relay(from: backend, to: client, by: &ferry, reading) {
     case .waiting: break
     case .sourceEnded:
       state.downloadEnded()
-      if state.passesEndToClient { client.shutdownWriting() }
+      if state.ending == nil, state.passesEndToClient { client.shutdownWriting() }
     case .sourceFailed:
       backendWasReset()
       state.downloadEnded()
-    case .sinkFailed(.brokenPipe): downloadBroke(buffer)
+    case .sinkFailed(.brokenPipe): downloadBroke(ferry.buffer)
     case .sinkFailed: state.clientReset()
     }
   }
@@ -116,11 +112,29 @@ struct Connection: ~Copyable {
   }
 
   private mutating func downloadBroke(_ buffer: borrowing Buffer) {
-    guard state.download == .open else { return }
+    guard state.readsBackend else { return }
     state.downloadBroke()
     download.drop()
     backend.shutdownReading()
     // What the backend wrote before is still read: closing with it unread would reset the backend.
-    while case .waiting = download.discard(from: backend, through: buffer) {}
+    while case .waiting = download.discard(from: backend, through: buffer), !download.willBeTold {}
+  }
+}
+
+/// What a side's socket tells.
+enum Watch {
+  case none
+  case arrivals
+  case arrivalsAndRoom
+}
+
+extension Poller.Readiness {
+  /// Nothing reaches the side any more.
+  var isGone: Bool { hasHungUp || hasFailed }
+
+  /// How far a side that tells this is to be read.
+  var reading: Direction.Reading {
+    if hasFailed || isUrgent { return .untilNothingIsLeft }
+    return hasEnded ? .untilTheEnd : .untilShort
   }
 }

@@ -1,26 +1,56 @@
 package import Kernel
 
 /// One direction of a relayed stream. It owns memory only while its destination is not ready.
+///
+/// Its sockets tell of changes only, so whoever relays must ask for what is left over: see `willBeTold`.
 package struct Direction: ~Copyable {
+  /// Where the bytes go.
+  package enum Sink: Sendable {
+    case unix
+    case internet
+  }
+
+  private let kind: Sink
   /// Bytes that were read and not yet written, from `heldFrom` on.
   private var held: [UInt8] = []
   private var heldFrom = 0
   /// The next read's size: grows while the destination takes all, shrinks to what it took.
   private var appetite = smallestRead
+  /// How bulk is moved; nil before there was any.
+  private var bulkWay: Way?
+  /// True if the source tells when there is something to read: it had nothing left, or was asked again since.
+  package private(set) var willBeTold = false
   /// Bytes written to the destination.
   package private(set) var delivered: UInt64 = 0
 
   package var isHolding: Bool { !held.isEmpty }
 
+  private enum Way {
+    /// Through the worker's memory.
+    case copy
+    /// Through the worker's pipe, within the kernel.
+    case splice
+  }
+
   package enum Outcome {
-    /// One side is not ready, or others shall have their turn.
+    /// The source is drained, the sink not ready, or others shall have their turn.
     case waiting
     case sourceEnded
     case sourceFailed(Errno)
     case sinkFailed(Errno)
   }
 
-  package init() {}
+  /// How far the source is to be read.
+  package enum Reading: Sendable {
+    /// A short read means that nothing is left, so there is no second read to learn it.
+    case untilShort
+    /// The read may be short for another reason: urgent bytes, or a change that was told while nobody read.
+    case untilNothingIsLeft
+    /// The source has ended. The last bytes and the end may go on together.
+    case untilTheEnd
+  }
+
+  package init(to kind: Sink) { self.kind = kind }
 
   /// Begins with bytes that were read before there was a destination.
   package mutating func begin(with bytes: [UInt8]) {
@@ -28,70 +58,168 @@ package struct Direction: ~Copyable {
     heldFrom = 0
   }
 
-  /// Moves what can be moved. A short read means that nothing is left for now, so there is no second read to learn it.
+  /// Moves what can be moved.
   package mutating func relay(
-    from source: borrowing Socket, to sink: borrowing Socket, through buffer: borrowing Buffer
+    from source: borrowing Socket, to sink: borrowing Socket, by ferry: inout Ferry, _ reading: Reading
   ) -> Outcome {
-    var turn = 0
+    willBeTold = false
     do throws(Errno) {
       guard try deliverHeld(to: sink) else { return .waiting }
     } catch {
       return .sinkFailed(error)
     }
+    guard isBulk else { return copy(from: source, to: sink, through: ferry.buffer, reading) }
+    return relayBulk(from: source, to: sink, by: &ferry, reading)
+  }
+
+  /// Reads and throws away what has nowhere to go.
+  package mutating func discard(from source: borrowing Socket, through buffer: borrowing Buffer) -> Outcome {
+    willBeTold = false
+    var turn = 0
+    while turn < Self.longestTurn {
+      do throws(Errno) {
+        switch try source.receive(into: buffer, 0..<buffer.capacity) {
+        case .endOfStream: return .sourceEnded
+        case .wouldBlock:
+          willBeTold = true
+          return .waiting
+        case .moved(let count): turn += count
+        }
+      } catch {
+        return .sourceFailed(error)
+      }
+    }
+    return .waiting
+  }
+
+  /// The source was asked to tell of what is there now, too.
+  package mutating func sourceWasAsked() { willBeTold = true }
+
+  /// Forgets what the destination will never take.
+  package mutating func drop() {
+    // Nobody read while it was held.
+    if isHolding { willBeTold = false }
+    held = []
+    heldFrom = 0
+  }
+
+  // MARK: - Bulk
+
+  private var isBulk: Bool { appetite >= Self.bulk }
+
+  private mutating func relayBulk(
+    from source: borrowing Socket, to sink: borrowing Socket, by ferry: inout Ferry, _ reading: Reading
+  ) -> Outcome {
+    let way = bulkWay ?? prepareForBulk(sink)
+    // A splice never gets past urgent bytes.
+    guard way == .splice, reading == .untilShort, let pipe = ferry.takePipe() else {
+      return copy(from: source, to: sink, through: ferry.buffer, reading)
+    }
+    let before = delivered
+    defer { if delivered - before < Self.smallestRead { appetite = Self.smallestRead } }
+    return splice(from: source, to: sink, through: pipe, &ferry)
+  }
+
+  /// Splicing saves both copies. But a socket that the kernel paces with a timer, as BBR does, takes spliced bytes faster
+  /// than their pace, and waiting for the timer costs more than the copies.
+  private mutating func prepareForBulk(_ sink: borrowing Socket) -> Way {
+    let way: Way
+    switch kind {
+    case .unix:
+      // A Unix socket takes 200 KB by itself, which lets both sides wait for each other.
+      sink.setSendBuffer(Self.wideSendBuffer)
+      way = .splice
+    case .internet:
+      way = sink.isPaced ? .copy : .splice
+    }
+    bulkWay = way
+    return way
+  }
+
+  private mutating func splice(
+    from source: borrowing Socket, to sink: borrowing Socket, through pipe: consuming Pipe, _ ferry: inout Ferry
+  ) -> Outcome {
+    var outcome = Outcome.waiting
+    var turn = 0
+    while turn < Self.longestTurn {
+      do throws(Errno) {
+        switch try pipe.fill(from: source, most: Self.largestRead) {
+        case .endOfStream: outcome = .sourceEnded
+        case .wouldBlock: willBeTold = true
+        case .moved(let count): turn += count
+        }
+      } catch {
+        outcome = .sourceFailed(error)
+      }
+      if pipe.count == 0 { break }
+      do throws(Errno) {
+        guard try deliver(&pipe, to: sink, ferry.buffer) else { break }
+      } catch {
+        // A pipe that is closed takes what nobody will have with it.
+        return .sinkFailed(error)
+      }
+    }
+    ferry.giveBack(pipe)
+    return outcome
+  }
+
+  /// False if the destination did not take all of it. What it did not take is held in memory: the pipe is the worker's.
+  private mutating func deliver(
+    _ pipe: inout Pipe, to sink: borrowing Socket, _ buffer: borrowing Buffer
+  ) throws(Errno) -> Bool {
+    while pipe.count > 0 {
+      guard case .moved(let moved) = try pipe.drain(to: sink) else {
+        held = try pipe.drain(into: buffer)
+        heldFrom = 0
+        return false
+      }
+      delivered += UInt64(moved)
+    }
+    return true
+  }
+
+  // MARK: - Through memory
+
+  private mutating func copy(
+    from source: borrowing Socket, to sink: borrowing Socket, through buffer: borrowing Buffer, _ reading: Reading
+  ) -> Outcome {
+    var turn = 0
     while turn < Self.longestTurn {
       let wanted = appetite
       let count: Int
       do throws(Errno) {
         switch try source.receive(into: buffer, 0..<wanted) {
         case .endOfStream: return .sourceEnded
-        case .wouldBlock: return .waiting
+        case .wouldBlock:
+          willBeTold = true
+          return .waiting
         case .moved(let moved): count = moved
         }
       } catch {
         return .sourceFailed(error)
       }
       do throws(Errno) {
-        guard try deliver(count, of: wanted, from: buffer, to: sink) else { return .waiting }
+        guard try deliver(count, of: wanted, from: buffer, to: sink, more: reading == .untilTheEnd) else {
+          return .waiting
+        }
       } catch {
         return .sinkFailed(error)
       }
-      if count < wanted { return .waiting }
+      if count < wanted, reading == .untilShort {
+        willBeTold = true
+        return .waiting
+      }
       turn += count
     }
     return .waiting
   }
 
-  /// Reads and throws away what has nowhere to go.
-  package func discard(from source: borrowing Socket, through buffer: borrowing Buffer) -> Outcome {
-    var turn = 0
-    while turn < Self.longestTurn {
-      do throws(Errno) {
-        switch try source.receive(into: buffer, 0..<buffer.capacity) {
-        case .endOfStream: return .sourceEnded
-        case .wouldBlock: return .waiting
-        case .moved(let count):
-          if count < buffer.capacity { return .waiting }
-          turn += count
-        }
-      } catch {
-        return .sourceFailed(error)
-      }
-    }
-    return .waiting
-  }
-
-  /// Forgets what the destination will never take.
-  package mutating func drop() {
-    held = []
-    heldFrom = 0
-  }
-
   /// False if the destination did not take all of it.
   private mutating func deliver(
-    _ count: Int, of wanted: Int, from buffer: borrowing Buffer, to sink: borrowing Socket
+    _ count: Int, of wanted: Int, from buffer: borrowing Buffer, to sink: borrowing Socket, more: Bool
   ) throws(Errno) -> Bool {
     var sent = 0
-    if case .moved(let moved) = try sink.send(buffer, 0..<count) { sent = moved }
+    if case .moved(let moved) = try sink.send(buffer, 0..<count, more: more) { sent = moved }
     delivered += UInt64(sent)
     if sent == count {
       if count == wanted { appetite = min(appetite * 2, Self.largestRead) }
@@ -117,6 +245,10 @@ package struct Direction: ~Copyable {
   /// The memory that a worker's sessions read through, and so the most that one direction of a session can hold.
   package static let largestRead = 256 << 10
   private static let smallestRead = 16 << 10
+  /// A turn that moves so much is bulk.
+  private static let bulk = 64 << 10
   /// Bytes after which other sessions shall have their turn.
   private static let longestTurn = 1 << 20
+  /// The kernel counts twice as many (socket(7)).
+  private static let wideSendBuffer = 512 << 10
 }

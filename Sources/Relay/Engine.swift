@@ -5,18 +5,16 @@ struct Engine: ~Copyable {
   let settings: Settings
   let hosts: HostsDirectory
   let report: @Sendable (Event) -> Void
-  let buffer = Buffer(capacity: Direction.largestRead)
+  var ferry = Ferry()
   var poller: Poller
   var deadlines: Deadlines
   /// The time of the present turn of the loop, in nanoseconds of the monotonic clock.
   var now: Int64
 
-  /// Changes what is waited for, with as few calls as that takes.
-  func want(_ interest: Poller.Interest, insteadOf present: Poller.Interest?, of number: Int32, _ token: Token)
-    throws(Errno)
-  {
-    if interest == present { return }
-    if present == nil {
+  /// Changes what a socket tells. What is there already is told again.
+  func watch(_ number: Int32, _ watch: Watch, insteadOf present: Watch, _ token: Token) throws(Errno) {
+    let interest: Poller.Interest = watch == .arrivalsAndRoom ? .arrivalsAndRoom : .arrivals
+    if present == .none {
       try poller.add(number, interest, token)
     } else {
       try poller.modify(number, interest, token)

@@ -19,6 +19,7 @@ final class Greeting {
   /// Bytes that `reader` has been given, and how many more it asked for.
   private var seen = 0
   private var wanted = 0
+  private var mayHaveMore = false
 
   /// How the ClientHello is read.
   private enum Way {
@@ -41,12 +42,22 @@ final class Greeting {
     way = client == .local ? .intoMemory : .firstLook
   }
 
-  /// Takes what has come: a bounded number of bytes, without blocking.
+  /// Takes what has come, without blocking, until nothing is left or there is a verdict: a bounded number of bytes.
   ///
   /// - Throws: what the kernel says of a connection that is gone.
-  func read(from socket: borrowing Socket, through buffer: borrowing Buffer) throws(Errno) -> Progress {
-    if case .intoMemory = way { return try take(from: socket, through: buffer) }
-    return try look(at: socket, through: buffer)
+  func read(from socket: borrowing Socket, through buffer: borrowing Buffer, _ reading: Direction.Reading) throws(Errno)
+    -> Progress
+  {
+    while true {
+      mayHaveMore = reading != .untilShort
+      let progress =
+        if case .intoMemory = way {
+          try take(from: socket, through: buffer)
+        } else {
+          try look(at: socket, through: buffer)
+        }
+      guard case .incomplete = progress, mayHaveMore else { return progress }
+    }
   }
 
   private func look(at socket: borrowing Socket, through buffer: borrowing Buffer) throws(Errno) -> Progress {
@@ -54,6 +65,7 @@ final class Greeting {
     case .endOfStream:
       return .refused(.hungUp)
     case .wouldBlock:
+      mayHaveMore = false
       if case .firstLook = way { return .incomplete }
       return try takeInstead(from: socket, through: buffer)
     case .moved(let count):
@@ -107,8 +119,11 @@ final class Greeting {
   private func take(from socket: borrowing Socket, through buffer: borrowing Buffer) throws(Errno) -> Progress {
     switch try socket.receive(into: buffer, 0..<Self.mostLeftInKernel) {
     case .endOfStream: return .refused(.hungUp)
-    case .wouldBlock: return .incomplete
+    case .wouldBlock:
+      mayHaveMore = false
+      return .incomplete
     case .moved(let count):
+      if count == Self.mostLeftInKernel { mayHaveMore = true }
       received += buffer.bytes(0..<count)
       guard received.count > seen else { return .incomplete }
       let progress = reader.read(received.span.extracting(seen...))

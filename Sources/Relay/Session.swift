@@ -22,8 +22,8 @@ struct Session: ~Copyable {
 
   private var stage = Stage.free
   private var connection = Connection()
-  private var clientInterest: Poller.Interest?
-  private var backendInterest: Poller.Interest?
+  private var clientWatch = Watch.none
+  private var backendWatch = Watch.none
   /// Only with the access log.
   private var account: AccountKeeper?
 
@@ -57,7 +57,7 @@ struct Session: ~Copyable {
     let greeting = Greeting(client: endpoint)
     stage = .greeting(greeting)
     engine.deadlines.set(.hello, for: slot, now: engine.now)
-    return greet(greeting, &engine)
+    return greet(greeting, .untilShort, &engine)
   }
 
   mutating func handle(_ side: Side, _ readiness: Poller.Readiness, _ engine: inout Engine) -> Fate {
@@ -65,18 +65,16 @@ struct Session: ~Copyable {
     if side == .backend, !isRelaying { return .lives }
     switch stage {
     case .free: return .lives
-    case .greeting(let greeting): return greet(greeting, &engine)
-    case .connecting(let greeting):
-      // Nothing but a hang-up or an error is waited for.
-      return refuse(.hungUp, greeting, &engine)
+    case .greeting(let greeting): return greet(greeting, readiness.reading, &engine)
+    case .connecting(let greeting): return readiness.isGone ? refuse(.hungUp, greeting, &engine) : .lives
     case .relaying:
       switch side {
-      case .client: connection.clientIsReady(readiness, engine.buffer)
-      case .backend: connection.backendIsReady(readiness, engine.buffer)
+      case .client: connection.clientIsReady(readiness, by: &engine.ferry)
+      case .backend: connection.backendIsReady(readiness, by: &engine.ferry)
       }
       return goOn(&engine)
     case .lingering: return linger(&engine)
-    case .resetting: return readiness.contains(.error) ? over(.resetByClient, &engine) : .lives
+    case .resetting: return readiness.hasFailed ? over(.resetByClient, &engine) : .lives
     }
   }
 
@@ -89,7 +87,7 @@ struct Session: ~Copyable {
     switch stage {
     case .free, .relaying: return .lives
     case .greeting(let greeting): return refuse(.helloTimedOut, greeting, &engine)
-    case .connecting(let greeting): return reachBackend(greeting, &engine)
+    case .connecting(let greeting): return reachBackend(greeting, .untilNothingIsLeft, &engine)
     case .lingering: return lingeredLongEnough(&engine)
     case .resetting(let looks): return resetWhenDelivered(looks: looks + 1, &engine)
     }
@@ -103,17 +101,17 @@ struct Session: ~Copyable {
 
   // MARK: - Before there is a backend
 
-  private mutating func greet(_ greeting: Greeting, _ engine: inout Engine) -> Fate {
+  private mutating func greet(_ greeting: Greeting, _ reading: Direction.Reading, _ engine: inout Engine) -> Fate {
     do throws(Errno) {
-      let progress = try greeting.read(from: connection.client, through: engine.buffer)
+      let progress = try greeting.read(from: connection.client, through: engine.ferry.buffer, reading)
       if let hello = greeting.hello { account?.helloComplete(hello) }
       switch progress {
       case .incomplete:
-        try wantFromClient(.readable, &engine)
+        if clientWatch == .none { try watchClient(.arrivals, &engine) }
         return .lives
       case .complete:
         greeting.connectDeadline = engine.now + engine.settings.connectTimeout
-        return reachBackend(greeting, &engine)
+        return reachBackend(greeting, reading, &engine)
       case .refused(let refusal):
         return refuse(refusal, greeting, &engine)
       }
@@ -122,7 +120,9 @@ struct Session: ~Copyable {
     }
   }
 
-  private mutating func reachBackend(_ greeting: Greeting, _ engine: inout Engine) -> Fate {
+  private mutating func reachBackend(
+    _ greeting: Greeting, _ reading: Direction.Reading, _ engine: inout Engine
+  ) -> Fate {
     switch engine.hosts.reach(greeting.name!) {
     case .refused(let refusal):
       return refuse(refusal, greeting, &engine)
@@ -132,7 +132,7 @@ struct Session: ~Copyable {
       stage = .connecting(greeting)
       engine.deadlines.set(greeting.attempts < Self.soonRetries ? .retrySoon : .retryLater, for: slot, now: engine.now)
       do throws(Errno) {
-        try wantFromClient(.once, &engine)
+        if clientWatch == .none { try watchClient(.arrivals, &engine) }
         return .lives
       } catch {
         return refuse(.backendFailed(code: error.code), greeting, &engine)
@@ -142,7 +142,7 @@ struct Session: ~Copyable {
       account?.connected(header: prefix.count)
       engine.deadlines.cancel(slot)
       stage = .relaying
-      connection.join(socket, sending: prefix + greeting.received, engine.buffer)
+      connection.join(socket, sending: prefix + greeting.received, by: &engine.ferry, reading)
       return goOn(&engine)
     }
   }
@@ -178,8 +178,14 @@ struct Session: ~Copyable {
     case nil: break
     }
     do throws(Errno) {
-      try wantFromClient(connection.clientInterest, &engine)
-      try wantFromBackend(connection.backendInterest, &engine)
+      if clientWatch != connection.clientWatch || connection.mustAskClient {
+        try watchClient(connection.clientWatch, &engine)
+      }
+      if backendWatch != connection.backendWatch || connection.mustAskBackend {
+        try engine.watch(connection.backend.number, connection.backendWatch, insteadOf: backendWatch, token(.backend))
+        backendWatch = connection.backendWatch
+        connection.backendWasAsked()
+      }
       return .lives
     } catch {
       return over(.cut, &engine)
@@ -194,13 +200,18 @@ struct Session: ~Copyable {
     connection.client.shutdownWriting()
     stage = .lingering
     engine.deadlines.set(.linger, for: slot, now: engine.now)
-    return linger(&engine)
+    return connection.mustAskClient ? linger(&engine) : waitForClient(&engine)
   }
 
   private mutating func linger(_ engine: inout Engine) -> Fate {
-    guard connection.discardFromClient(engine.buffer) else { return over(.finished, &engine) }
+    guard connection.discardFromClient(through: engine.ferry.buffer) else { return over(.finished, &engine) }
+    return waitForClient(&engine)
+  }
+
+  private mutating func waitForClient(_ engine: inout Engine) -> Fate {
+    guard clientWatch == .none || connection.mustAskClient else { return .lives }
     do throws(Errno) {
-      try wantFromClient(.readable, &engine)
+      try watchClient(.arrivals, &engine)
       return .lives
     } catch {
       return over(nil, &engine)
@@ -228,12 +239,7 @@ struct Session: ~Copyable {
     let pause: Deadlines.Kind =
       looks < Self.soonRetries ? .retrySoon : looks < 2 * Self.soonRetries ? .retryLater : .linger
     engine.deadlines.set(pause, for: slot, now: engine.now)
-    do throws(Errno) {
-      try wantFromClient(.once, &engine)
-      return .lives
-    } catch {
-      return over(nil, &engine)
-    }
+    return .lives
   }
 
   private mutating func over(_ end: Account.End?, _ engine: inout Engine) -> Fate {
@@ -249,14 +255,10 @@ struct Session: ~Copyable {
 
   // MARK: - Events
 
-  private mutating func wantFromClient(_ interest: Poller.Interest, _ engine: inout Engine) throws(Errno) {
-    try engine.want(interest, insteadOf: clientInterest, of: connection.client.number, token(.client))
-    clientInterest = interest
-  }
-
-  private mutating func wantFromBackend(_ interest: Poller.Interest, _ engine: inout Engine) throws(Errno) {
-    try engine.want(interest, insteadOf: backendInterest, of: connection.backend.number, token(.backend))
-    backendInterest = interest
+  private mutating func watchClient(_ watch: Watch, _ engine: inout Engine) throws(Errno) {
+    try engine.watch(connection.client.number, watch, insteadOf: clientWatch, token(.client))
+    clientWatch = watch
+    connection.clientWasAsked()
   }
 
   private func token(_ side: Side) -> Token { Token(slot: slot, generation: generation, side: side.rawValue) }

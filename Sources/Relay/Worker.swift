@@ -13,6 +13,8 @@ struct Worker: ~Copyable {
   private var accepting = Accepting.no
   /// Who is watched first: where the limit was met, the others have their turn.
   private var firstListener = 0
+  private var acceptedAtOnce = 1
+  private var fullTurns = 0
 
   private enum Accepting {
     case no
@@ -26,7 +28,7 @@ struct Worker: ~Copyable {
   init(_ proxy: Proxy, _ control: WorkerControl) throws(Errno) {
     let settings = proxy.settings
     let poller = try Poller()
-    try poller.add(control.wakeup.number, .readable, Self.wakeupToken)
+    try poller.add(control.wakeup.number, .readable, Token(slot: Self.wakeupSlot, generation: 0, side: 0))
     try proxy.hosts.prepareThread()
     engine = Engine(
       settings: settings, hosts: proxy.hosts, report: proxy.report, poller: poller,
@@ -73,7 +75,7 @@ struct Worker: ~Copyable {
 
   private mutating func serve(_ event: Poller.Event) {
     let slot = event.token.slot
-    if event.token == Self.wakeupToken { return wake() }
+    if slot == Self.wakeupSlot { return wake() }
     if slot >= Self.firstListenerSlot {
       let index = slot - Self.firstListenerSlot
       if case .yes = accepting, listeners.indices.contains(index) { accept(from: index) }
@@ -111,9 +113,11 @@ struct Worker: ~Copyable {
 
   // MARK: - Accepting
 
+  /// Takes one client a turn, and more where turn after turn had enough: so a burst is served in few turns, and a call
+  /// that finds none is rare.
   private mutating func accept(from index: Int) {
     let listener = listeners[index]
-    for _ in 0..<Self.acceptedAtOnce {
+    for _ in 0..<acceptedAtOnce {
       guard proxy.admission.enter(now: engine.now) else {
         firstListener = (index + 1) % listeners.count
         return pauseAtLimit()
@@ -125,6 +129,8 @@ struct Worker: ~Copyable {
           continue
         }
         leave()
+        acceptedAtOnce = 1
+        fullTurns = 0
         return
       } catch .connectionAborted {
         leave()
@@ -134,6 +140,8 @@ struct Worker: ~Copyable {
         return stopAccepting(.paused(until: engine.now + Self.acceptPause))
       }
     }
+    fullTurns += 1
+    if fullTurns % Self.fullTurnsForMore == 0 { acceptedAtOnce = min(acceptedAtOnce * 2, Self.mostAcceptedAtOnce) }
   }
 
   private mutating func pauseAtLimit() {
@@ -148,7 +156,7 @@ struct Worker: ~Copyable {
       let index = (firstListener + offset) % listeners.count
       do throws(Errno) {
         try engine.poller.add(
-          listeners[index].number, [.readable, .exclusive],
+          listeners[index].number, .readableByOne,
           Token(slot: Self.firstListenerSlot + index, generation: 0, side: 0))
       } catch {
         engine.report(.acceptFailed(error))
@@ -189,8 +197,9 @@ struct Worker: ~Copyable {
   }
 
   private static let firstListenerSlot = 0x8000_0000
-  private static let wakeupToken = Token(slot: 0xffff_ffff, generation: 0, side: 0)
+  private static let wakeupSlot = 0xffff_ffff
   /// Few enough that other workers get their share of a burst.
-  private static let acceptedAtOnce = 16
+  private static let mostAcceptedAtOnce = 16
+  private static let fullTurnsForMore = 4
   private static let acceptPause: Int64 = 100_000_000
 }

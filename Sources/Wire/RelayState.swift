@@ -28,6 +28,10 @@ package struct RelayState: Equatable, Sendable {
   private var backendWasReset = false
   package private(set) var clientWasReset = false
 
+  /// True while what the client sends is read, if only to be thrown away.
+  package var readsClient: Bool { if case .ended = upload { false } else { true } }
+  package var readsBackend: Bool { if case .open = download { true } else { false } }
+
   package init() {}
 
   package mutating func uploadEnded() { upload = .ended }

@@ -20,11 +20,34 @@ import Testing
   private let token = Token(slot: 7, generation: 8, side: 1)
 
   /// What one wait tells, at once.
-  private func events(_ poller: inout Poller) throws -> [Poller.Readiness] {
+  private func events(_ poller: inout Poller) throws -> [Told] {
     let count = try poller.wait(milliseconds: 0)
     return (0..<count).map { index in
       #expect(poller.event(index).token == token)
-      return poller.event(index).readiness
+      return Told(poller.event(index).readiness)
+    }
+  }
+
+  private struct Told: OptionSet {
+    let rawValue: Int
+
+    static let readable = Told(rawValue: 1)
+    static let writable = Told(rawValue: 2)
+    static let urgent = Told(rawValue: 4)
+    static let ended = Told(rawValue: 8)
+    static let hungUp = Told(rawValue: 16)
+    static let failed = Told(rawValue: 32)
+
+    init(rawValue: Int) { self.rawValue = rawValue }
+
+    init(_ readiness: Poller.Readiness) {
+      self = []
+      if readiness.isReadable { insert(.readable) }
+      if readiness.isWritable { insert(.writable) }
+      if readiness.isUrgent { insert(.urgent) }
+      if readiness.hasEnded { insert(.ended) }
+      if readiness.hasHungUp { insert(.hungUp) }
+      if readiness.hasFailed { insert(.failed) }
     }
   }
 
@@ -40,55 +63,65 @@ import Testing
     #expect(told == [[], [.readable], [.readable], []])
   }
 
-  @Test func `with once, a condition that lasts is told once, and again when there is more`() throws {
+  @Test func `an arrival is told once, and so is the next, and the end`() throws {
     var poller = try Poller()
     let pair = try UnixConnection()
-    try poller.add(pair.server.number, [.readable, .once], token)
+    try poller.add(pair.server.number, .arrivals, token)
     var told = [try events(&poller)]
     for _ in 0..<2 {
       _ = try pair.client.send([1])
       told.append(try events(&poller))
       told.append(try events(&poller))
     }
-    #expect(told == [[], [.readable], [], [.readable], []])
+    pair.client.shutdownWriting()
+    for _ in 0..<2 { told.append(try events(&poller)) }
+    #expect(told == [[], [.readable], [], [.readable], [], [[.readable, .ended]], []])
   }
 
-  @Test func `interest can be changed and withdrawn`() throws {
+  @Test func `asked again, it tells again what is there`() throws {
     var poller = try Poller()
     let pair = try UnixConnection()
     _ = try pair.client.send([1])
-    try poller.add(pair.server.number, [], token)
-    var told = [try events(&poller)]
-    try poller.modify(pair.server.number, [.readable, .writable], token)
-    told.append(try events(&poller))
-    try poller.modify(pair.server.number, .writable, token)
-    told.append(try events(&poller))
+    try poller.add(pair.server.number, .arrivals, token)
+    var told = [try events(&poller), try events(&poller)]
+    try poller.modify(pair.server.number, .arrivals, token)
+    for _ in 0..<2 { told.append(try events(&poller)) }
+    try poller.modify(pair.server.number, .arrivalsAndRoom, token)
+    for _ in 0..<2 { told.append(try events(&poller)) }
     try poller.remove(pair.server.number)
     told.append(try events(&poller))
-    #expect(told == [[], [[.readable, .writable]], [.writable], []])
+    #expect(told == [[.readable], [], [.readable], [], [[.readable, .writable]], [], []])
     #expect(failure { () throws(Errno) in try poller.remove(pair.server.number) } == .noSuchFileOrDirectory)
   }
 
-  @Test func `a hang-up is told without being asked for`() throws {
+  @Test func `urgent bytes are told as such`() throws {
+    var poller = try Poller()
+    let connection = try TCPConnection()
+    try poller.add(connection.server.number, .arrivals, token)
+    require(unsafe send(connection.client.number, "u", 1, Int32(MSG_OOB)) == 1 ? 0 : -1)
+    #expect(try events(&poller).first?.contains(.urgent) == true)
+  }
+
+  @Test func `a hang-up is told`() throws {
     var poller = try Poller()
     let (reading, writing) = makePipe()
     let descriptor = Descriptor(owning: reading)
-    try poller.add(descriptor.number, [], token)
+    try poller.add(descriptor.number, .arrivals, token)
     close(writing)
     let told = try events(&poller)
-    #expect(told == [.hangUp])
+    #expect(told == [[.ended, .hungUp]])
   }
 
-  @Test func `an error is told without being asked for`() throws {
+  @Test func `an error is told`() throws {
     var poller = try Poller()
     let connection = try TCPConnection()
-    try poller.add(connection.server.number, [], token)
+    try poller.add(connection.server.number, .arrivals, token)
     var zero = linger(l_onoff: 1, l_linger: 0)
     require(
       unsafe setsockopt(connection.client.number, SOL_SOCKET, SO_LINGER, &zero, socklen_t(MemoryLayout<linger>.size)))
     try Descriptor.replace(connection.client.number)
     let told = try events(&poller)
-    #expect(told.first?.isSuperset(of: [.error, .hangUp]) == true)
+    #expect(told.first?.isSuperset(of: [.failed, .hungUp]) == true)
   }
 
   @Test func `over TCP a socket is readable from as many bytes as wanted`() throws {
@@ -107,7 +140,7 @@ import Testing
     var poller = try Poller(eventsAtOnce: 2)
     let wakeups = [try SharedWakeup(), try SharedWakeup(), try SharedWakeup()]
     for (slot, wakeup) in wakeups.enumerated() {
-      try poller.add(wakeup.value.number, [.readable, .once], Token(slot: slot, generation: 0, side: 0))
+      try poller.add(wakeup.value.number, .arrivals, Token(slot: slot, generation: 0, side: 0))
       wakeup.value.signal()
     }
     var slots: [Int] = []

@@ -32,7 +32,12 @@ const char *linux_argument(int index);
 static const int linux_SO_PEEK_OFF = SO_PEEK_OFF;
 static const int linux_SOCK_STREAM = SOCK_STREAM;
 static const int linux_MSG_PEEK = MSG_PEEK;
+static const int linux_F_SETPIPE_SZ = F_SETPIPE_SZ;
+static const int linux_F_GETPIPE_SZ = F_GETPIPE_SZ;
+static const unsigned linux_SPLICE_F_NONBLOCK = SPLICE_F_NONBLOCK;
+static const int linux_MSG_MORE = MSG_MORE;
 static const int linux_MSG_NOSIGNAL = MSG_NOSIGNAL;
+static const unsigned linux_EPOLLRDHUP = EPOLLRDHUP;
 static const unsigned linux_EPOLLET = EPOLLET;
 static const unsigned linux_EPOLLEXCLUSIVE = EPOLLEXCLUSIVE;
 
