@@ -22,7 +22,8 @@ struct Connection: ~Copyable {
   ) {
     self.backend = backend
     upload.begin(with: first)
-    relayUpload(by: &ferry, reading)
+    upload.sourceTold(reading)
+    relayUpload(by: &ferry)
   }
 
   mutating func dropBackend() { backend = .none }
@@ -53,22 +54,24 @@ struct Connection: ~Copyable {
   mutating func clientIsReady(_ readiness: Poller.Readiness, by ferry: inout Ferry) {
     if readiness.hasFailed { return state.clientReset() }
     if readiness.hasHungUp { downloadBroke(ferry.buffer) }
-    if download.isHolding, readiness.isWritable { relayDownload(by: &ferry, .untilNothingIsLeft) }
-    if !upload.isHolding, readiness.isReadable { relayUpload(by: &ferry, readiness.reading) }
+    upload.sourceTold(readiness.reading)
+    if download.isHolding, readiness.isWritable { relayDownload(by: &ferry) }
+    if !upload.isHolding, readiness.isReadable { relayUpload(by: &ferry) }
   }
 
   mutating func backendIsReady(_ readiness: Poller.Readiness, by ferry: inout Ferry) {
     if readiness.hasFailed { backendWasReset() }
     if readiness.hasHungUp { uploadBroke() }
-    if upload.isHolding, readiness.isWritable { relayUpload(by: &ferry, .untilNothingIsLeft) }
-    if !download.isHolding, readiness.isReadable { relayDownload(by: &ferry, readiness.reading) }
+    download.sourceTold(readiness.reading)
+    if upload.isHolding, readiness.isWritable { relayUpload(by: &ferry) }
+    if !download.isHolding, readiness.isReadable { relayDownload(by: &ferry) }
   }
 
-  private mutating func relayUpload(by ferry: inout Ferry, _ reading: Direction.Reading) {
+  private mutating func relayUpload(by ferry: inout Ferry) {
     let outcome: Direction.Outcome
     switch state.upload {
     case .ended: return
-    case .open: outcome = upload.relay(from: client, to: backend, by: &ferry, reading)
+    case .open: outcome = upload.relay(from: client, to: backend, by: &ferry)
     case .broken: outcome = upload.discard(from: client, through: ferry.buffer)
     }
     switch outcome {
@@ -83,9 +86,9 @@ struct Connection: ~Copyable {
     }
   }
 
-  private mutating func relayDownload(by ferry: inout Ferry, _ reading: Direction.Reading) {
+  private mutating func relayDownload(by ferry: inout Ferry) {
     guard state.readsBackend else { return }
-    switch download.relay(from: backend, to: client, by: &ferry, reading) {
+    switch download.relay(from: backend, to: client, by: &ferry) {
     case .waiting: break
     case .sourceEnded:
       state.downloadEnded()

@@ -18,6 +18,8 @@ package struct Direction: ~Copyable {
   private var appetite = smallestRead
   /// How bulk is moved; nil before there was any.
   private var bulkWay: Way?
+  /// What the source has told since it was last drained.
+  private var reading = Reading.untilShort
   /// True if the source tells when there is something to read: it had nothing left, or was asked again since.
   package private(set) var willBeTold = false
   /// Bytes written to the destination.
@@ -41,13 +43,13 @@ package struct Direction: ~Copyable {
   }
 
   /// How far the source is to be read.
-  package enum Reading: Sendable {
+  package enum Reading: Int, Sendable {
     /// A short read means that nothing is left, so there is no second read to learn it.
     case untilShort
-    /// The read may be short for another reason: urgent bytes, or a change that was told while nobody read.
-    case untilNothingIsLeft
     /// The source has ended. The last bytes and the end may go on together.
     case untilTheEnd
+    /// The read may be short for another reason: urgent bytes, or a change that was told to somebody else.
+    case untilNothingIsLeft
   }
 
   package init(to kind: Sink) { self.kind = kind }
@@ -58,9 +60,14 @@ package struct Direction: ~Copyable {
     heldFrom = 0
   }
 
+  /// Takes note of what the source told, for now or for when nothing is held any more.
+  package mutating func sourceTold(_ news: Reading) {
+    if news.rawValue > reading.rawValue { reading = news }
+  }
+
   /// Moves what can be moved.
   package mutating func relay(
-    from source: borrowing Socket, to sink: borrowing Socket, by ferry: inout Ferry, _ reading: Reading
+    from source: borrowing Socket, to sink: borrowing Socket, by ferry: inout Ferry
   ) -> Outcome {
     willBeTold = false
     do throws(Errno) {
@@ -68,8 +75,11 @@ package struct Direction: ~Copyable {
     } catch {
       return .sinkFailed(error)
     }
-    guard isBulk else { return copy(from: source, to: sink, through: ferry.buffer, reading) }
-    return relayBulk(from: source, to: sink, by: &ferry, reading)
+    let outcome =
+      isBulk
+      ? relayBulk(from: source, to: sink, by: &ferry) : copy(from: source, to: sink, through: ferry.buffer)
+    if willBeTold { reading = .untilShort }
+    return outcome
   }
 
   /// Reads and throws away what has nowhere to go.
@@ -108,16 +118,17 @@ package struct Direction: ~Copyable {
   private var isBulk: Bool { appetite >= Self.bulk }
 
   private mutating func relayBulk(
-    from source: borrowing Socket, to sink: borrowing Socket, by ferry: inout Ferry, _ reading: Reading
+    from source: borrowing Socket, to sink: borrowing Socket, by ferry: inout Ferry
   ) -> Outcome {
     let way = bulkWay ?? prepareForBulk(sink)
-    // A splice never gets past urgent bytes.
-    guard way == .splice, reading == .untilShort, let pipe = ferry.takePipe() else {
-      return copy(from: source, to: sink, through: ferry.buffer, reading)
+    // A splice stops at urgent bytes, and never gets past them.
+    guard way == .splice, reading != .untilNothingIsLeft, let pipe = ferry.takePipe() else {
+      return copy(from: source, to: sink, through: ferry.buffer)
     }
     let before = delivered
-    defer { if delivered - before < Self.smallestRead { appetite = Self.smallestRead } }
-    return splice(from: source, to: sink, through: pipe, &ferry)
+    let outcome = splice(from: source, to: sink, through: pipe, &ferry)
+    if willBeTold, delivered - before < Self.smallestRead { appetite = Self.smallestRead }
+    return outcome
   }
 
   /// Splicing saves both copies. But a socket that the kernel paces with a timer, as BBR does, takes spliced bytes faster
@@ -181,7 +192,7 @@ package struct Direction: ~Copyable {
   // MARK: - Through memory
 
   private mutating func copy(
-    from source: borrowing Socket, to sink: borrowing Socket, through buffer: borrowing Buffer, _ reading: Reading
+    from source: borrowing Socket, to sink: borrowing Socket, through buffer: borrowing Buffer
   ) -> Outcome {
     var turn = 0
     while turn < Self.longestTurn {
