@@ -17,8 +17,11 @@ package struct Errno: Error, Equatable, Sendable {
   package static var connectionRefused: Errno { Errno(ECONNREFUSED) }
   package static var connectionReset: Errno { Errno(ECONNRESET) }
   package static var interrupted: Errno { Errno(EINTR) }
+  package static var invalidArgument: Errno { Errno(EINVAL) }
   package static var nameTooLong: Errno { Errno(ENAMETOOLONG) }
+  package static var noMemory: Errno { Errno(ENOMEM) }
   package static var noSuchFileOrDirectory: Errno { Errno(ENOENT) }
+  package static var noSuchSystemCall: Errno { Errno(ENOSYS) }
   package static var notDirectory: Errno { Errno(ENOTDIR) }
   package static var notPermitted: Errno { Errno(EPERM) }
   package static var permissionDenied: Errno { Errno(EACCES) }

@@ -160,13 +160,13 @@ package struct Direction: ~Copyable {
         case .moved(let count): turn += count
         }
       } catch {
-        outcome = .sourceFailed(error)
+        if error.isOfSplice { bulkWay = .copy } else { outcome = .sourceFailed(error) }
       }
       if pipe.count == 0 { break }
       do throws(Errno) {
         guard try deliver(&pipe, to: sink, ferry.buffer) else { break }
       } catch {
-        // A pipe that is closed takes what nobody will have with it.
+        // The pipe is closed, with what nobody will have.
         return .sinkFailed(error)
       }
     }
@@ -178,15 +178,16 @@ package struct Direction: ~Copyable {
   private mutating func deliver(
     _ pipe: inout Pipe, to sink: borrowing Socket, _ buffer: borrowing Buffer
   ) throws(Errno) -> Bool {
-    while pipe.count > 0 {
-      guard case .moved(let moved) = try pipe.drain(to: sink) else {
-        held = try pipe.drain(into: buffer)
-        heldFrom = 0
-        return false
-      }
-      delivered += UInt64(moved)
+    do throws(Errno) {
+      while pipe.count > 0, case .moved(let moved) = try pipe.drain(to: sink) { delivered += UInt64(moved) }
+    } catch {
+      guard error.isOfSplice else { throw error }
+      bulkWay = .copy
     }
-    return true
+    guard pipe.count > 0 else { return true }
+    held = try pipe.drain(into: buffer)
+    heldFrom = 0
+    return false
   }
 
   // MARK: - Through memory
@@ -262,4 +263,14 @@ package struct Direction: ~Copyable {
   private static let longestTurn = 1 << 20
   /// The kernel counts twice as many (socket(7)).
   private static let wideSendBuffer = 512 << 10
+}
+
+extension Errno {
+  /// True if `splice` cannot be had, now or ever, and the socket is as well as before.
+  fileprivate var isOfSplice: Bool {
+    switch self {
+    case .invalidArgument, .noMemory, .noSuchSystemCall, .notPermitted: true
+    default: false
+    }
+  }
 }
