@@ -1,0 +1,81 @@
+import Glibc
+
+/// Reads what the processes of a proxy have consumed.
+public struct Meter {
+  public let processes: [Int32]
+
+  public init(processes: [Int32]) {
+    self.processes = processes
+  }
+
+  public func read() throws(Failure) -> Reading {
+    var proxy: UInt64 = 0
+    for process in processes { proxy += try processorTime(of: process) }
+    return Reading(time: now(), proxy: proxy, load: ownProcessorTime(), machine: machineTime())
+  }
+
+  /// The proportional set size in bytes, as proc_pid_smaps(5) has it: memory of the user, without the kernel's.
+  public func memory(_ key: String = "Pss") throws(Failure) -> Double {
+    var kibibytes = 0
+    for process in processes {
+      let lines = try text(of: "/proc/\(process)/smaps_rollup").split(separator: "\n")
+      guard let line = lines.first(where: { $0.hasPrefix("\(key):") }),
+        let value = line.split(separator: " ").dropFirst().first,
+        let size = Int(value)
+      else { throw Failure("/proc/\(process)/smaps_rollup: no \(key)") }
+      kibibytes += size
+    }
+    return Double(kibibytes) * 1024
+  }
+
+  /// What all processes of the machine have taken, in nanoseconds but counted in ticks.
+  private func machineTime() -> UInt64 {
+    guard let fields = try? text(of: "/proc/stat").split(separator: "\n").first?.split(separator: " ") else { return 0 }
+    // user, nice, system, idle, iowait, irq, softirq, steal: all but the two that are no work.
+    let busy = [1, 2, 3, 6, 7, 8].compactMap { $0 < fields.count ? UInt64(fields[$0]) : nil }
+    return busy.reduce(0, +) * 1_000_000_000 / UInt64(sysconf(Int32(_SC_CLK_TCK)))
+  }
+}
+
+/// Nanoseconds since some beginning.
+public struct Reading {
+  let time: UInt64
+  let proxy: UInt64
+  let load: UInt64
+  let machine: UInt64
+}
+
+/// Between two readings.
+public struct Usage {
+  public let seconds: Double
+  /// Seconds of processor time that the proxy took.
+  public let proxy: Double
+  /// The part of its core that the load took: near 1 it was the load that could not go faster.
+  public let loadShare: Double
+  /// The part of a core that neither of the two took: others who disturb the measurement.
+  public let othersShare: Double
+
+  init(from start: Reading, to end: Reading) {
+    seconds = Double(end.time - start.time) / 1e9
+    proxy = Double(end.proxy - start.proxy) / 1e9
+    let load = Double(end.load - start.load) / 1e9
+    loadShare = load / seconds
+    othersShare = max(0, (Double(end.machine) - Double(start.machine)) / 1e9 - proxy - load) / seconds
+  }
+}
+
+/// A small file's whole text, for those of /proc, which have no size.
+public func text(of path: String) throws(Failure) -> String {
+  let file = open(path, O_RDONLY | O_CLOEXEC)
+  if file == -1 { throw .of(path) }
+  defer { close(file) }
+  var bytes: [UInt8] = []
+  var chunk = [UInt8](repeating: 0, count: 65536)
+  while true {
+    let count = read(file, &chunk, chunk.count)
+    if count < 0 { throw .of(path) }
+    if count == 0 { break }
+    bytes += chunk[..<count]
+  }
+  return String(decoding: bytes, as: UTF8.self)
+}
