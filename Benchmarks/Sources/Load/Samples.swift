@@ -13,7 +13,7 @@ public struct Samples: Sendable {
     nanoseconds.append(UInt32(clamping: duration))
   }
 
-  mutating func add(_ others: Samples) {
+  public mutating func add(_ others: Samples) {
     nanoseconds += others.nanoseconds
   }
 

@@ -8,7 +8,7 @@ struct Main: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sniproxy-bench",
     abstract: "Measures sniproxy, and programs like it.",
-    subcommands: [LoadCommand.self])
+    subcommands: [RunCommand.self, LoadCommand.self])
 
   static func main() {
     bench_print_lines()

@@ -1,0 +1,72 @@
+import Load
+
+/// All programs by turns, in several rounds.
+struct Comparison {
+  let bench: Bench
+  let programs: Programs
+  let competitors: [Program]
+  let works: [Work]
+  let scale: Scale
+  let rounds: Int
+  let progress: (String) -> Void
+
+  /// In each round, for each work, all programs take their turns; who begins changes from round to round, so that what
+  /// disturbs the machine for a while hits all alike. Each turn has a program that has just been started: none has
+  /// memory or habits of the work before.
+  func run() throws(Failure) -> [Measurement] {
+    for program in competitors { try check(program) }
+    var measurements: [Measurement] = []
+    for round in 0..<rounds {
+      for work in works {
+        progress("round \(round + 1) of \(rounds): \(work.title)")
+        for place in competitors.indices {
+          let program = competitors[(place + round) % competitors.count]
+          let turn = try quietTurn(of: program, at: work)
+          measurements.append(Measurement(work: work, program: program.name, round: round, turn: turn))
+        }
+      }
+    }
+    return measurements
+  }
+
+  /// A measurement that others disturb is made again, twice at most; the least disturbed counts.
+  private func quietTurn(of program: Program, at work: Work) throws(Failure) -> Turn {
+    var best = try turn(of: program, at: work)
+    for _ in 0..<2 where best.othersShare > 0.1 {
+      let again = try turn(of: program, at: work)
+      if again.othersShare < best.othersShare { best = again }
+    }
+    return best
+  }
+
+  private func turn(of program: Program, at work: Work) throws(Failure) -> Turn {
+    let proxy = try RunningProxy(program, of: programs, bench: bench, cores: bench.proxyCores)
+    defer { proxy.stop() }
+    do throws(Failure) {
+      return try work.measure(over: bench.route(to: proxy.port), meter: proxy.meter, scale: scale)
+    } catch {
+      throw Failure("\(program.name), \(work.title): \(error)")
+    }
+  }
+
+  /// What arrives is what was sent, byte by byte, in both directions. While it is measured only counts are compared.
+  private func check(_ program: Program) throws(Failure) {
+    let proxy = try RunningProxy(program, of: programs, bench: bench, cores: bench.proxyCores)
+    defer { proxy.stop() }
+    do throws(Failure) {
+      for direction in [Streams.Direction.download, .upload] {
+        _ = try Streams(direction, sessions: 4, checking: true)
+          .run(over: bench.route(to: proxy.port), meter: proxy.meter, warmUp: 0, seconds: 0.1)
+      }
+    } catch {
+      throw Failure("\(program.name), compared byte by byte: \(error)")
+    }
+  }
+}
+
+struct Measurement: Codable {
+  let work: Work
+  let program: String
+  let round: Int
+  let turn: Turn
+}
