@@ -16,9 +16,10 @@ FLAGS = -c release --static-swift-stdlib --scratch-path $(SCRATCH)
 
 PROGRAMS = $(SCRATCH)/release
 STATIC = $(SCRATCH)/static/sniproxy
-SWIFT_FILES = Package.swift Sources Tests
+SWIFT_FILES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests
 
-.PHONY: build static test run install uninstall format lint clean need-build need-test FORCE
+.PHONY: build static test run bench bench-quick bench-rest need-bench install uninstall format lint clean need-build \
+  need-test FORCE
 
 build: need-build
 	$(SWIFT) build $(FLAGS)
@@ -50,6 +51,29 @@ run:
 	@packaging/need build demo
 	$(SWIFT) build $(FLAGS)
 	@SNIPROXY_PROGRAMS=$(abspath $(PROGRAMS)) examples/demo/run
+
+# A package of its own with a place of its own.
+BENCH_FLAGS = -c release --package-path Benchmarks --scratch-path $(SCRATCH)/bench
+BENCH = $(SCRATCH)/bench/release/sniproxy-bench
+
+# Compares with other programs on a quiet machine with two cores, in some ten minutes.
+bench: need-bench
+	$(BENCH) run --sniproxy $(PROGRAMS)/sniproxy --command 'make bench' --json $(SCRATCH)/benchmark.json \
+	  --chart docs/benchmark.svg --markdown $(SCRATCH)/benchmark.md
+	@echo "the chart is docs/benchmark.svg, the ratios as a table for README.md are $(SCRATCH)/benchmark.md"
+
+# One short round, to see that all is well.
+bench-quick: need-bench
+	$(BENCH) run --quick --sniproxy $(PROGRAMS)/sniproxy
+
+# What sniproxy takes when nothing moves.
+bench-rest: need-bench
+	$(BENCH) rest --sniproxy $(PROGRAMS)/sniproxy
+
+need-bench:
+	@packaging/need build bench
+	$(SWIFT) build $(FLAGS)
+	$(SWIFT) build $(BENCH_FLAGS)
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive $(SWIFT_FILES)

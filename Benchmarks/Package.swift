@@ -28,5 +28,7 @@ let package = Package(
       dependencies: ["Load", "CBench", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       cSettings: gnu, swiftSettings: swift),
     .testTarget(name: "LoadTests", dependencies: ["Load"], cSettings: gnu, swiftSettings: swift),
+    .testTarget(
+      name: "ReportTests", dependencies: ["sniproxy-bench", "Load"], cSettings: gnu, swiftSettings: swift),
   ]
 )

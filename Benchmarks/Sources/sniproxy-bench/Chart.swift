@@ -61,7 +61,7 @@ struct Chart {
     if row.isFirst {
       let y = row.y - Layout.row / 2 - Layout.gap / 2
       lines.append(#"<path class="rule" d="M\#(n(Layout.margin)) \#(n(y))H\#(n(Layout.width - Layout.margin))"/>"#)
-      lines.append(text(Layout.margin, row.y + 5, row.work.shortTitle, "text", "font-weight=\"600\""))
+      lines.append(text(Layout.margin, row.y + 5, row.work.shortTitle, "work"))
     }
     lines.append(text(Layout.figure, row.y + 5, row.figure.title, "small"))
     if let wanted = row.wanted {
@@ -81,7 +81,7 @@ struct Chart {
 
   private func mark(_ program: Program, _ x: Double, _ y: Double) -> String {
     switch program.name {
-    case "sniproxy": #"<circle class="ours" cx="\#(n(x))" cy="\#(n(y))" r="7"/>"#
+    case "sniproxy": #"<circle class="ours" cx="\#(n(x))" cy="\#(n(y))" r="6.5"/>"#
     case "haproxy": #"<circle class="haproxy hollow" cx="\#(n(x))" cy="\#(n(y))" r="5"/>"#
     case "haproxy-splice": #"<path class="haproxy hollow" d="M\#(n(x - 6)) \#(n(y + 4.5))h12l-6 -10.5z"/>"#
     case "haproxy-tuned": #"<circle class="haproxy full" cx="\#(n(x))" cy="\#(n(y))" r="5"/>"#
@@ -93,7 +93,7 @@ struct Chart {
 
   private var heading: [String] {
     var lines = [
-      text(Layout.margin, 40, "sniproxy and other programs", "text", "font-size=\"20\" font-weight=\"600\""),
+      text(Layout.margin, 40, "sniproxy compared with other programs", "text", "font-size=\"20\" font-weight=\"600\""),
       text(
         Layout.margin, 64,
         "Each line: the best of the others is at 1, and better is to the right (the scale is logarithmic).",
@@ -103,7 +103,7 @@ struct Chart {
     for program in results.programs.compactMap(Program.named) {
       lines.append(mark(program, x, 92))
       lines.append(text(x + 12, 97, program.title, program == .ours ? "number" : "small"))
-      x += 38 + Double(program.title.count) * 6.7
+      x += 32 + width(of: program.title) * (program == .ours ? 1.2 : 1)
     }
     lines.append(#"<path class="wanted" d="M\#(n(x)) 83v18"/>"#)
     lines.append(text(x + 10, 97, "aim", "small"))
@@ -130,10 +130,12 @@ struct Chart {
       guard let program = Program.all.first(where: { $0.kind == kind }),
         let version = results.versions.first(where: { $0.program == program.name })?.version
       else { return nil }
-      return kind == .sniproxy06 ? "sniproxy \(version)" : "\(program.title) \(version)"
+      // Without what the packager has added.
+      let short = version.prefix { $0 != "-" }
+      return kind == .sniproxy06 ? "sniproxy \(short)" : "\(program.title) \(short)"
     }
     let rounds = results.rounds == 1 ? "One round" : "Medians of \(results.rounds) rounds"
-    let bound = results.works.contains { results.isBoundByLoad($0, by: Program.ours.name) }
+    let bound = rows.contains { $0.figure.moreIsBetter && results.isBoundByLoad($0.work, by: Program.ours.name) }
     let lines = [
       "\(rounds), one worker on one core, the load on another, the same backend on a Unix socket."
         + (bound ? " * the load could not go faster" : ""),
@@ -160,6 +162,7 @@ struct Chart {
         .card { fill: #f6f8fa }
         .better { fill: #ddf4ff; opacity: .6 }
         .text { fill: #1f2328 }
+        .work { fill: #1f2328; font-size: 14px; font-weight: 600 }
         .small { fill: #57606a; font-size: 13px }
         .tick { fill: #57606a; font-size: 12px }
         .number { fill: #0969da; font-size: 14px; font-weight: 600 }
@@ -175,7 +178,7 @@ struct Chart {
         @media (prefers-color-scheme: dark) {
           .card { fill: #0d1117 }
           .better { fill: #0c2d4d }
-          .text { fill: #e6edf3 }
+          .text, .work { fill: #e6edf3 }
           .small, .tick { fill: #9198a1 }
           .number { fill: #79c0ff }
           .rule, .grid { stroke: #30363d }
@@ -199,6 +202,11 @@ struct Chart {
     #"<text class="\#(style)" x="\#(n(x))" y="\#(n(y))"\#(more.isEmpty ? "" : " " + more)>\#(escaped(text))</text>"#
   }
 
+  /// About how wide small text is: nobody knows the reader's font.
+  private func width(of text: String) -> Double {
+    text.reduce(0) { $0 + ("iljtrf-.,: ".contains($1) ? 4.8 : $1.isUppercase ? 9 : 7.9) }
+  }
+
   private func times(_ goodness: Double) -> String {
     String(format: goodness < 10 ? "%.2f times" : "%.0f times", goodness)
   }
@@ -211,54 +219,5 @@ struct Chart {
   private func n(_ value: Double) -> String {
     let rounded = (value * 10).rounded() / 10
     return rounded == rounded.rounded() ? String(Int(rounded)) : String(rounded)
-  }
-}
-
-private enum Layout {
-  static let width = 880.0
-  static let margin = 24.0
-  static let figure = 232.0
-  static let left = 410.0
-  static let right = 770.0
-  static let top = 112.0
-  static let row = 25.0
-  static let gap = 11.0
-  static let foot = 70.0
-}
-
-/// Powers of two around all that is shown.
-struct Axis {
-  let low: Int
-  let high: Int
-
-  init(_ values: [Double]) {
-    let logarithms = values.map { log2($0) }
-    low = min(-1, Int(((logarithms.min() ?? 0) - 0.1).rounded(.down)))
-    high = max(1, Int(((logarithms.max() ?? 0) + 0.1).rounded(.up)))
-  }
-
-  var ticks: [Double] { (low...high).map { pow(2, Double($0)) } }
-
-  func x(_ value: Double) -> Double {
-    Layout.left + (log2(value) - Double(low)) / Double(high - low) * (Layout.right - Layout.left)
-  }
-
-  static func label(_ tick: Double) -> String {
-    tick >= 1 ? String(Int(tick)) : "1/\(Int(1 / tick))"
-  }
-}
-
-extension Target {
-  fileprivate var isRatio: Bool {
-    if case .below = bound { false } else { true }
-  }
-
-  /// The bound as it is on the chart.
-  fileprivate var goodness: Double? {
-    switch bound {
-    case .atLeast(let bound): bound
-    case .atMost(let bound): 1 / bound
-    case .below: nil
-    }
   }
 }

@@ -21,22 +21,12 @@ struct Comparison {
         progress("round \(round + 1) of \(rounds): \(work.title)")
         for place in competitors.indices {
           let program = competitors[(place + round) % competitors.count]
-          let turn = try quietTurn(of: program, at: work)
+          let turn = try leastDisturbed { () throws(Failure) in try self.turn(of: program, at: work) }
           measurements.append(Measurement(work: work, program: program.name, round: round, turn: turn))
         }
       }
     }
     return measurements
-  }
-
-  /// A measurement that others disturb is made again, twice at most; the least disturbed counts.
-  private func quietTurn(of program: Program, at work: Work) throws(Failure) -> Turn {
-    var best = try turn(of: program, at: work)
-    for _ in 0..<2 where best.othersShare > 0.1 {
-      let again = try turn(of: program, at: work)
-      if again.othersShare < best.othersShare { best = again }
-    }
-    return best
   }
 
   private func turn(of program: Program, at work: Work) throws(Failure) -> Turn {
@@ -62,6 +52,16 @@ struct Comparison {
       throw Failure("\(program.name), compared byte by byte: \(error)")
     }
   }
+}
+
+/// A measurement that others disturb is made again, twice at most; the least disturbed counts.
+func leastDisturbed(_ measure: () throws(Failure) -> Turn) throws(Failure) -> Turn {
+  var best = try measure()
+  for _ in 0..<2 where best.othersShare > 0.1 {
+    let again = try measure()
+    if again.othersShare < best.othersShare { best = again }
+  }
+  return best
 }
 
 struct Measurement: Codable {

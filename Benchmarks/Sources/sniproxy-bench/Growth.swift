@@ -14,6 +14,10 @@ struct Growth {
     [try idleSessions(), try hostDirectories(), try workers()]
   }
 
+  private func measure(_ work: Work, over route: Route, by proxy: RunningProxy) throws(Failure) -> Turn {
+    try leastDisturbed { () throws(Failure) in try work.measure(over: route, meter: proxy.meter, scale: scale) }
+  }
+
   /// Open sessions that do nothing, beside busy ones.
   private func idleSessions() throws(Failure) -> GrowthCheck {
     // Each takes two descriptors here and two in the proxy.
@@ -29,7 +33,7 @@ struct Growth {
         let route = bench.route(to: proxy.port)
         let open = try Sessions(idle, over: route)
         for work in [Work.pingPong64, .download1] {
-          let turn = try work.measure(over: route, meter: proxy.meter, scale: scale)
+          let turn = try measure(work, over: route, by: proxy)
           for index in series.indices where series[index].work == work {
             let value = turn.figures[series[index].figure]!
             if idle == 0 { series[index].before.append(value) } else { series[index].after.append(value) }
@@ -58,7 +62,7 @@ struct Growth {
         let proxy = try RunningProxy(.ours, of: programs, bench: bench, cores: bench.proxyCores, hosts: count)
         defer { proxy.stop() }
         let route = try bench.route(to: proxy.port, names: count)
-        let turn = try Work.connections.measure(over: route, meter: proxy.meter, scale: scale)
+        let turn = try measure(.connections, over: route, by: proxy)
         costs[count, default: []].append(turn.figures[.cpuPerConnection]!)
       }
     }
@@ -77,7 +81,7 @@ struct Growth {
         for work in [Work.pingPong64, .connections] {
           let proxy = try RunningProxy(.ours, of: programs, bench: bench, cores: cores, workers: workers)
           defer { proxy.stop() }
-          let turn = try work.measure(over: bench.route(to: proxy.port), meter: proxy.meter, scale: scale)
+          let turn = try measure(work, over: bench.route(to: proxy.port), by: proxy)
           let figure = work == .connections ? Figure.cpuPerConnection : .cpuPerExchange
           series[work]![workers, default: []].append(turn.figures[figure]!)
         }

@@ -8,7 +8,7 @@ struct Main: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sniproxy-bench",
     abstract: "Measures sniproxy, and programs like it.",
-    subcommands: [RunCommand.self, LoadCommand.self])
+    subcommands: [RunCommand.self, ReportCommand.self, LoadCommand.self, RestCommand.self])
 
   static func main() {
     bench_print_lines()
@@ -16,13 +16,20 @@ struct Main: ParsableCommand {
     do {
       var command = try parseAsRoot()
       try command.run()
+    } catch  where bench_interrupted() != 0 {
+      complain("interrupted")
+      Foundation.exit(130)
     } catch let failure as Failure {
-      FileHandle.standardError.write(Data("sniproxy-bench: \(failure)\n".utf8))
+      complain(failure.description)
       Foundation.exit(1)
     } catch {
       exit(withError: error)
     }
   }
+}
+
+private func complain(_ fault: String) {
+  FileHandle.standardError.write(Data("sniproxy-bench: \(fault)\n".utf8))
 }
 
 /// Where the project's captured hellos are, from the directory of the Makefile.

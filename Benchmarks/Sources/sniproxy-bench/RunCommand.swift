@@ -28,14 +28,10 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Leave out how the cost grows.")
   var withoutGrowth = false
 
-  @Option(help: "Write a chart here, as SVG.")
-  var chart: String?
-
-  @Option(help: "Write a table of the ratios here, as Markdown.")
-  var markdown: String?
-
   @Option(help: "Write all measurements here, as JSON.")
   var json: String?
+
+  @OptionGroup var pictures: Pictures
 
   @Option(help: "What the chart says it was made with.")
   var command: String = "sniproxy-bench run"
@@ -53,7 +49,12 @@ struct RunCommand: ParsableCommand {
     }
     let results = try measure(competitors, found, versions)
     print(TextReport(results: results).text)
-    try write(results)
+    if let json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+      try encoder.encode(results).write(to: URL(filePath: json))
+    }
+    try pictures.write(results)
   }
 
   private func measure(_ competitors: [Program], _ found: Programs, _ versions: [Results.Version]) throws -> Results {
@@ -72,18 +73,6 @@ struct RunCommand: ParsableCommand {
     return Results(
       date: day, command: command, kernel: Machine.kernel, processor: Machine.processor, versions: versions,
       rounds: rounds, measurements: measurements, growth: growth)
-  }
-
-  private func write(_ results: Results) throws {
-    if let json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      try encoder.encode(results).write(to: URL(filePath: json))
-    }
-    if let chart { try Chart(results: results).svg.write(toFile: chart, atomically: true, encoding: .utf8) }
-    if let markdown {
-      try MarkdownReport(results: results).text.write(toFile: markdown, atomically: true, encoding: .utf8)
-    }
   }
 
   private func say(_ progress: String) {

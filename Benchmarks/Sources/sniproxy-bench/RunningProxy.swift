@@ -7,11 +7,10 @@ final class RunningProxy {
   private(set) var port: UInt16
   /// All its processes: a program may have a master or helpers.
   private(set) var processes: [Int32]
-  private let leader: Int32
+  private let group: ProcessGroup
 
   init(
-    _ program: Program, of programs: Programs, bench: Bench, cores: UInt64, hosts: Int = 10, workers: Int = 1,
-    environment: [String: String] = [:]
+    _ program: Program, of programs: Programs, bench: Bench, cores: UInt64, hosts: Int = 10, workers: Int = 1
   ) throws(Failure) {
     let log = "\(bench.scratch.path)/log"
     let arguments: [String]
@@ -23,13 +22,13 @@ final class RunningProxy {
       port = UInt16(exactly: bench_free_port()) ?? 0
       arguments = try Self.configure(program, of: programs, port: port, bench: bench)
     }
-    leader = try Self.spawn(arguments, cores: cores, back: bench.loadCores, log: log, environment: environment)
-    processes = [leader]
+    group = try ProcessGroup(arguments, cores: cores, back: bench.loadCores, log: log)
+    processes = [group.leader]
     do throws(Failure) {
-      if program.kind == .ours { port = try Self.port(in: log, of: leader) }
+      if program.kind == .ours { port = try Self.port(in: log, of: group) }
       try waitUntilListening(log: log)
       withExtendedLifetime(try Sessions(1, over: bench.route(to: port))) {}
-      processes = try Self.processes(ofGroup: leader)
+      processes = group.processes
     } catch {
       let said = (try? text(of: log)) ?? ""
       stop()
@@ -39,11 +38,9 @@ final class RunningProxy {
 
   var meter: Meter { Meter(processes: processes) }
 
-  /// Ends it without ceremony: all its processes are of its own group.
+  /// Ends it without ceremony.
   func stop() {
-    kill(-leader, SIGKILL)
-    var status: Int32 = 0
-    while waitpid(leader, &status, 0) == -1, errno == EINTR {}
+    group.kill()
   }
 
   private static func configure(_ program: Program, of programs: Programs, port: UInt16, bench: Bench)
@@ -67,41 +64,13 @@ final class RunningProxy {
     return arguments + [file]
   }
 
-  /// Starts a process group. It inherits the cores, and would get SIGTERM if this program died.
-  private static func spawn(
-    _ command: [String], cores: UInt64, back: UInt64, log: String, environment: [String: String]
-  ) throws(Failure) -> Int32 {
-    let words = ["setpriv", "--pdeathsig", "TERM"] + command
-    var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-    let merged = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    var variables: [UnsafeMutablePointer<CChar>?] = merged.map { strdup("\($0)=\($1)") } + [nil]
-    defer { for string in arguments + variables { free(string) } }
-    var files = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&files)
-    defer { posix_spawn_file_actions_destroy(&files) }
-    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_addopen(&files, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
-    posix_spawn_file_actions_adddup2(&files, 1, 2)
-    var attributes = posix_spawnattr_t()
-    posix_spawnattr_init(&attributes)
-    defer { posix_spawnattr_destroy(&attributes) }
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
-    posix_spawnattr_setpgroup(&attributes, 0)
-    var process: Int32 = 0
-    bench_pin(cores)
-    defer { bench_pin(back) }
-    let failed = posix_spawnp(&process, "setpriv", &files, &attributes, &arguments, &variables)
-    if failed != 0 { throw Failure("\(command[0]): \(String(cString: strerror(failed)))") }
-    return process
-  }
-
   /// Ours chooses its port and says so.
-  private static func port(in log: String, of process: Int32) throws(Failure) -> UInt16 {
+  private static func port(in log: String, of group: ProcessGroup) throws(Failure) -> UInt16 {
     for _ in 0..<1000 {
       if let line = try? text(of: log).firstMatch(of: /listening on 127\.0\.0\.1:([0-9]+)\n/) {
         return UInt16(line.output.1) ?? 0
       }
-      try checkRunning(process)
+      try group.checkRunning()
       try pause(seconds: 0.005)
     }
     throw Failure("it does not say where it listens")
@@ -113,19 +82,9 @@ final class RunningProxy {
       defer { close(socket) }
       _ = bench_connect(socket, 0, port)
       if bench_connect(socket, 0, port) == 0 { return }
-      try Self.checkRunning(leader)
+      try group.checkRunning()
       try pause(seconds: 0.005)
     }
     throw Failure("it does not listen on port \(port)")
-  }
-
-  private static func checkRunning(_ process: Int32) throws(Failure) {
-    var status: Int32 = 0
-    if waitpid(process, &status, WNOHANG) == process { throw Failure("it ended with status \(bench_exited(status))") }
-  }
-
-  private static func processes(ofGroup group: Int32) throws(Failure) -> [Int32] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-    return names.compactMap { Int32($0) }.filter { getpgid($0) == group }.sorted()
   }
 }

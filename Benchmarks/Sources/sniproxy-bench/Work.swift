@@ -67,11 +67,11 @@ enum Figure: String, CaseIterable, Codable, CodingKeyRepresentable {
   var title: String {
     switch self {
     case .speed: "speed"
-    case .exchanges: "exchanges a second"
-    case .connectionRate: "connections a second"
+    case .exchanges: "exchanges"
+    case .connectionRate: "connections"
     case .cpuPerGigabyte, .cpuPerExchange, .cpuPerConnection: "processor time"
     case .p50: "median latency"
-    case .p99: "99th percentile of latency"
+    case .p99: "latency, p99"
     case .memory: "memory"
     }
   }

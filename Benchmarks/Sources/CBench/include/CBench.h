@@ -5,6 +5,7 @@
 #error "every target that imports CBench defines _GNU_SOURCE"
 #endif
 
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,6 +15,7 @@
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -95,8 +97,20 @@ static inline int bench_raise_descriptor_limit(void) {
 // Prints a line at a time, also into a pipe.
 static inline void bench_print_lines(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
 
-static inline int bench_exited(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+// Whether waitid has found an ended child.
+static inline int bench_ended(const siginfo_t *information) { return information->si_pid != 0; }
 
-// Set by SIGINT, SIGTERM and SIGHUP after bench_catch_signals; waiting calls then end with EINTR.
+// Where a service manager would hear of readiness; receiving from it waits for 0.1 seconds. -1 if it cannot be made.
+static inline int bench_notification_socket(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct timeval patience = {.tv_usec = 100000};
+  if (strlen(path) >= sizeof address.sun_path) return errno = ENAMETOOLONG, -1;
+  strcpy(address.sun_path, path);
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience)) return -1;
+  return bind(fd, (struct sockaddr *)&address, sizeof address) ? -1 : fd;
+}
+
+// Set by SIGINT, SIGTERM, SIGHUP and SIGPIPE after bench_catch_signals; waiting calls then end with EINTR.
 int bench_interrupted(void);
 void bench_catch_signals(void);
