@@ -60,7 +60,7 @@ BENCH = $(SCRATCH)/bench/release/sniproxy-bench
 bench: need-bench
 	$(BENCH) run --sniproxy $(PROGRAMS)/sniproxy --command 'make bench' --json $(SCRATCH)/benchmark.json \
 	  --chart docs/benchmark.svg --markdown $(SCRATCH)/benchmark.md
-	@echo "the chart is docs/benchmark.svg, the ratios as a table for README.md are $(SCRATCH)/benchmark.md"
+	@echo "the chart is docs/benchmark.svg, the table for README.md is $(SCRATCH)/benchmark.md"
 
 # One short round, to see that all is well.
 bench-quick: need-bench

@@ -14,16 +14,27 @@ public struct Meter {
     return Reading(time: now(), proxy: proxy, load: ownProcessorTime(), machine: machineTime())
   }
 
-  /// The proportional set size in bytes, as proc_pid_smaps(5) has it: memory of the user, without the kernel's.
-  public func memory(_ key: String = "Pss") throws(Failure) -> Double {
+  /// Bytes of memory: the proportional set size, as proc_pid_smaps(5) has it, without pages of files. What other programs
+  /// share of these changes while they start and end. The kernel's memory is not in it.
+  public func memory() throws(Failure) -> Double {
+    try sum(of: ["Pss_Anon:", "Pss_Shmem:"])
+  }
+
+  public func residentMemory() throws(Failure) -> Double {
+    try sum(of: ["Rss:"])
+  }
+
+  private func sum(of keys: [String]) throws(Failure) -> Double {
     var kibibytes = 0
     for process in processes {
-      let lines = try text(of: "/proc/\(process)/smaps_rollup").split(separator: "\n")
-      guard let line = lines.first(where: { $0.hasPrefix("\(key):") }),
-        let value = line.split(separator: " ").dropFirst().first,
-        let size = Int(value)
-      else { throw Failure("/proc/\(process)/smaps_rollup: no \(key)") }
-      kibibytes += size
+      let path = "/proc/\(process)/smaps_rollup"
+      let lines = try text(of: path).split(separator: "\n").map { $0.split(separator: " ") }
+      for key in keys {
+        guard let line = lines.first(where: { $0.first ?? "" == key }), line.count > 1, let size = Int(line[1]) else {
+          throw Failure("\(path): no \(key)")
+        }
+        kibibytes += size
+      }
     }
     return Double(kibibytes) * 1024
   }

@@ -57,11 +57,17 @@ struct Comparison {
 /// A measurement that others disturb is made again, twice at most; the least disturbed counts.
 func leastDisturbed(_ measure: () throws(Failure) -> Turn) throws(Failure) -> Turn {
   var best = try measure()
-  for _ in 0..<2 where best.othersShare > 0.1 {
+  for _ in 0..<2 where best.isDisturbed {
     let again = try measure()
     if again.othersShare < best.othersShare { best = again }
   }
   return best
+}
+
+/// The median of a figure over the turns that others did not disturb, if there are such.
+func quietMedian(_ figure: Figure, _ turns: [Turn]) -> Double? {
+  let quiet = turns.filter { !$0.isDisturbed }
+  return median((quiet.isEmpty ? turns : quiet).compactMap { $0.figures[figure] })
 }
 
 struct Measurement: Codable {

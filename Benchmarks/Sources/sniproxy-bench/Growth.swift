@@ -14,18 +14,12 @@ struct Growth {
     [try idleSessions(), try hostDirectories(), try workers()]
   }
 
-  private func measure(_ work: Work, over route: Route, by proxy: RunningProxy) throws(Failure) -> Turn {
-    try leastDisturbed { () throws(Failure) in try work.measure(over: route, meter: proxy.meter, scale: scale) }
-  }
-
   /// Open sessions that do nothing, beside busy ones.
   private func idleSessions() throws(Failure) -> GrowthCheck {
     // Each takes two descriptors here and two in the proxy.
     let count = min(8000, (bench.descriptors - 1000) / 2)
     progress("growth: \(count) idle sessions")
-    var series: [(work: Work, figure: Figure, before: [Double], after: [Double])] = [
-      (.pingPong64, .exchanges, [], []), (.pingPong64, .cpuPerExchange, [], []), (.download1, .speed, [], []),
-    ]
+    var turns = Turns()
     for _ in 0..<rounds {
       for idle in [0, count] {
         let proxy = try RunningProxy(.ours, of: programs, bench: bench, cores: bench.proxyCores)
@@ -33,77 +27,119 @@ struct Growth {
         let route = bench.route(to: proxy.port)
         let open = try Sessions(idle, over: route)
         for work in [Work.pingPong64, .download1] {
-          let turn = try measure(work, over: route, by: proxy)
-          for index in series.indices where series[index].work == work {
-            let value = turn.figures[series[index].figure]!
-            if idle == 0 { series[index].before.append(value) } else { series[index].after.append(value) }
-          }
+          turns.add(try measure(work, over: route, by: proxy), of: work, isMuch: idle > 0)
         }
         withExtendedLifetime(open) {}
       }
     }
-    let figures = series.map { series in
-      GrowthCheck.Value(
-        name: "\(series.work.title), \(series.figure.rawValue)", series.before, series.after,
-        bound: series.figure.moreIsBetter ? .atLeast(0.95) : .atMost(1.05), decimals: series.figure.decimals)
-    }
-    let remarks = count < 8000 ? ["fewer than 8,000, since the descriptor limit is \(bench.descriptors)"] : []
     return GrowthCheck(
-      title: "none, and \(count) idle sessions beside the busy ones", figures: figures, remarks: remarks)
+      title: "\(count) idle sessions beside the busy ones, to none",
+      figures: [
+        turns.value(.exchanges, of: .pingPong64, .atLeast(0.95)),
+        turns.value(.cpuPerExchange, of: .pingPong64, .atMost(1.05)),
+        turns.value(.speed, of: .download1, .atLeast(0.95)),
+      ],
+      turns: turns, remarks: count < 8000 ? ["fewer than 8000, since the descriptor limit is \(bench.descriptors)"] : []
+    )
   }
 
   /// Directories to look a name up in, which is asked for in random order.
   private func hostDirectories() throws(Failure) -> GrowthCheck {
-    progress("growth: 100000 host directories")
     let (few, many) = (10, 100_000)
-    var costs: [Int: [Double]] = [:]
+    progress("growth: \(many) host directories")
+    var turns = Turns()
     for _ in 0..<rounds {
       for count in [few, many] {
         let proxy = try RunningProxy(.ours, of: programs, bench: bench, cores: bench.proxyCores, hosts: count)
         defer { proxy.stop() }
         let route = try bench.route(to: proxy.port, names: count)
-        let turn = try measure(.connections, over: route, by: proxy)
-        costs[count, default: []].append(turn.figures[.cpuPerConnection]!)
+        turns.add(try measure(.connections, over: route, by: proxy), of: .connections, isMuch: count == many)
       }
     }
-    let cost = GrowthCheck.Value(
-      name: Figure.cpuPerConnection.rawValue, costs[few]!, costs[many]!, bound: .atMost(1.05), decimals: 2)
-    return GrowthCheck(title: "10 and 100,000 host directories", figures: [cost], remarks: [])
+    return GrowthCheck(
+      title: "\(many) host directories, to \(few)",
+      figures: [turns.value(.cpuPerConnection, of: .connections, .atMost(1.05))], turns: turns, remarks: [])
   }
 
-  /// One worker and two, both free to run on the same two cores.
+  /// Both free to run on the same two cores.
   private func workers() throws(Failure) -> GrowthCheck {
     progress("growth: two workers")
     let cores = bench.twoCores
-    var series: [Work: [Int: [Double]]] = [.pingPong64: [:], .connections: [:]]
+    var turns = Turns()
     for _ in 0..<rounds {
       for workers in [1, 2] {
         for work in [Work.pingPong64, .connections] {
           let proxy = try RunningProxy(.ours, of: programs, bench: bench, cores: cores, workers: workers)
           defer { proxy.stop() }
-          let turn = try measure(work, over: bench.route(to: proxy.port), by: proxy)
-          let figure = work == .connections ? Figure.cpuPerConnection : .cpuPerExchange
-          series[work]![workers, default: []].append(turn.figures[figure]!)
+          turns.add(try measure(work, over: bench.route(to: proxy.port), by: proxy), of: work, isMuch: workers > 1)
         }
       }
     }
-    let figures = [Work.pingPong64, .connections].map { work in
-      GrowthCheck.Value(
-        name: "\(work.title), CPU us each", series[work]![1]!, series[work]![2]!, bound: .atMost(1.05), decimals: 2)
-    }
-    let shared = cores & bench.loadCores != 0
     return GrowthCheck(
-      title: "one worker, and two, on the same two cores", figures: figures,
-      remarks: shared ? ["with two cores in all, the load is on one of them"] : [])
+      title: "two workers, to one, on the same two cores",
+      figures: [
+        turns.value(.cpuPerExchange, of: .pingPong64, .atMost(1.05)),
+        turns.value(.cpuPerConnection, of: .connections, .atMost(1.05)),
+      ],
+      turns: turns, remarks: cores & bench.loadCores != 0 ? ["with two cores in all, the load is on one of them"] : [])
+  }
+
+  private func measure(_ work: Work, over route: Route, by proxy: RunningProxy) throws(Failure) -> Turn {
+    do {
+      return try leastDisturbed { () throws(Failure) in
+        try work.measure(over: route, meter: proxy.meter, scale: scale)
+      }
+    } catch {
+      throw Failure("growth, \(work.title): \(error)")
+    }
   }
 }
 
-/// A figure with little and with much.
+/// The turns of one check.
+private struct Turns {
+  private var few: [Work: [Turn]] = [:]
+  private var many: [Work: [Turn]] = [:]
+
+  mutating func add(_ turn: Turn, of work: Work, isMuch: Bool) {
+    if isMuch { many[work, default: []].append(turn) } else { few[work, default: []].append(turn) }
+  }
+
+  var all: [Turn] {
+    few.values.flatMap(\.self) + many.values.flatMap(\.self)
+  }
+
+  func value(_ figure: Figure, of work: Work, _ bound: GrowthCheck.Bound) -> GrowthCheck.Value {
+    let (before, after) = (quietMedian(figure, few[work] ?? []) ?? 0, quietMedian(figure, many[work] ?? []) ?? 0)
+    let ratio = after / before
+    let (wanted, isMet) =
+      switch bound {
+      case .atLeast(let least): ("at least \(least)", ratio >= least)
+      case .atMost(let most): ("at most \(most)", ratio <= most)
+      }
+    return GrowthCheck.Value(
+      name: "\(work.title), \(figure.rawValue)", before: before, after: after, ratio: ratio, wanted: wanted,
+      isMet: isMet, decimals: figure.decimals)
+  }
+}
+
+/// What came of a check.
 struct GrowthCheck: Codable {
   let title: String
   let figures: [Value]
+  /// How many measurements there were, and how many of them others disturbed.
+  let turns: Int
+  let disturbed: Int
   let remarks: [String]
 
+  fileprivate init(title: String, figures: [Value], turns: Turns, remarks: [String]) {
+    self.title = title
+    self.figures = figures
+    self.turns = turns.all.count
+    disturbed = turns.all.count { $0.isDisturbed }
+    self.remarks = remarks
+  }
+
+  /// A figure with little and with much.
   struct Value: Codable {
     let name: String
     let before: Double
@@ -112,22 +148,10 @@ struct GrowthCheck: Codable {
     let wanted: String
     let isMet: Bool
     let decimals: Int
+  }
 
-    enum Bound {
-      case atLeast(Double)
-      case atMost(Double)
-    }
-
-    init(name: String, _ before: [Double], _ after: [Double], bound: Bound, decimals: Int) {
-      self.name = name
-      self.decimals = decimals
-      self.before = median(before) ?? 0
-      self.after = median(after) ?? 0
-      ratio = self.after / self.before
-      switch bound {
-      case .atLeast(let least): (wanted, isMet) = ("at least \(least)", ratio >= least)
-      case .atMost(let most): (wanted, isMet) = ("at most \(most)", ratio <= most)
-      }
-    }
+  enum Bound {
+    case atLeast(Double)
+    case atMost(Double)
   }
 }

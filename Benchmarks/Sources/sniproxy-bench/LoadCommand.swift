@@ -80,7 +80,7 @@ struct LoadCommand: ParsableCommand {
         Double(result.connections) / result.usage.seconds, result.usage.proxy / Double(result.connections) * 1e6,
         result.latencies.percentile(0.5) * 1e3, result.latencies.percentile(0.99) * 1e3) + remarks(result.usage)
     case "idle":
-      return String(format: "%.0f bytes PSS a session", try Idle(sessions: sessions).run(over: route, meter: meter))
+      return String(format: "%.0f bytes a session", try Idle(sessions: sessions).run(over: route, meter: meter))
     default:
       throw ValidationError("no such work: \(work)")
     }

@@ -15,7 +15,7 @@ struct MarkdownReport {
         "|---|---|---|---|---|---|",
       ]
       + verdicts
-    let grown = ["", "| how cost grows | figure | ratio | wanted |", "|---|---|---|---|"] + growth
+    let grown = ["", "| how cost grows | figure | ratio | aim |", "|---|---|---|---|"] + growth
     return (compared + (growth.isEmpty ? [] : grown)).joined(separator: "\n") + "\n"
   }
 

@@ -26,7 +26,7 @@ struct RestCommand: ParsableCommand {
     defer { proxy.stop() }
     let route = bench.route(to: proxy.port)
     let idle = try Idle(sessions: sessions).run(over: route, meter: proxy.meter)
-    print("an idle session of \(sessions): \(Int(idle)) bytes of PSS")
+    print("an idle session of \(sessions): \(Int(idle)) bytes")
     let stuck = try Stuck(sessions: 20, among: sessions).run(over: route, meter: proxy.meter, seconds: 5)
     print(
       String(
@@ -49,7 +49,7 @@ struct RestCommand: ParsableCommand {
       defer { proxy.kill() }
       try manager.waitForReadiness(of: proxy)
       times.append(Double(now() - begun) / 1e6)
-      resident.append(try Meter(processes: [proxy.leader]).memory("Rss") / 1024)
+      resident.append(try Meter(processes: [proxy.leader]).residentMemory() / 1024)
     }
     print(
       String(

@@ -35,7 +35,7 @@ struct Results: Codable {
 
   /// The median over the rounds.
   func figure(_ figure: Figure, of work: Work, by program: String) -> Double? {
-    median(turns(of: work, by: program).compactMap { $0.figures[figure] })
+    quietMedian(figure, turns(of: work, by: program))
   }
 
   /// Whether the program could have gone faster than the load went.
@@ -72,9 +72,10 @@ struct Results: Codable {
     }
   }
 
-  /// How much of a core others took in the worst measurement.
+  /// The part of all measurements that others disturbed.
   var disturbance: Double {
-    measurements.map(\.turn.othersShare).max() ?? 0
+    let disturbed = growth.reduce(measurements.count { $0.turn.isDisturbed }) { $0 + $1.disturbed }
+    return Double(disturbed) / Double(max(1, growth.reduce(measurements.count) { $0 + $1.turns }))
   }
 
   private func turns(of work: Work, by program: String) -> [Turn] {

@@ -207,6 +207,9 @@ struct Turn: Codable {
   let othersShare: Double
   let proxyShare: Double
 
+  /// Others took more than a tenth of a core.
+  var isDisturbed: Bool { othersShare > 0.1 }
+
   init(_ figures: [Figure: Double], _ usage: Usage? = nil) {
     self.figures = figures
     loadShare = usage?.loadShare ?? 0
