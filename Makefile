@@ -18,8 +18,8 @@ PROGRAMS = $(SCRATCH)/release
 STATIC = $(SCRATCH)/static/sniproxy
 SWIFT_FILES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests
 
-.PHONY: build static test run bench bench-quick bench-rest need-bench install uninstall format lint clean need-build \
-  need-test FORCE
+.PHONY: build static test run bench bench-readme bench-quick bench-rest need-bench install uninstall format lint clean \
+  need-build need-test FORCE
 
 build: need-build
 	$(SWIFT) build $(FLAGS)
@@ -60,7 +60,11 @@ BENCH = $(SCRATCH)/bench/release/sniproxy-bench
 bench: need-bench
 	$(BENCH) run --sniproxy $(PROGRAMS)/sniproxy --command 'make bench' --json $(SCRATCH)/benchmark.json \
 	  --chart docs/benchmark.svg --markdown $(SCRATCH)/benchmark.md
-	@echo "the chart is docs/benchmark.svg, the table for README.md is $(SCRATCH)/benchmark.md"
+	@echo "the chart is docs/benchmark.svg; make bench-readme puts the table into README.md"
+
+# The table of the last `make bench`.
+bench-readme: $(SCRATCH)/benchmark.md
+	sed -i -e '/^<!-- benchmark/,/^<!-- end/{//!d}' -e '/^<!-- benchmark/r $<' README.md
 
 # One short round, to see that all is well.
 bench-quick: need-bench

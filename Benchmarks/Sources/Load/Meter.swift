@@ -14,8 +14,8 @@ public struct Meter {
     return Reading(time: now(), proxy: proxy, load: ownProcessorTime(), machine: machineTime())
   }
 
-  /// Bytes of memory: the proportional set size, as proc_pid_smaps(5) has it, without pages of files. What other programs
-  /// share of these changes while they start and end. The kernel's memory is not in it.
+  /// Bytes of memory: the proportional set size, as proc_pid_smaps(5) has it, without pages of files. What other
+  /// programs share of these changes while they start and end. The kernel's memory is not in it.
   public func memory() throws(Failure) -> Double {
     try sum(of: ["Pss_Anon:", "Pss_Shmem:"])
   }
