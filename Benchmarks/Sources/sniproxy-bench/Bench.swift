@@ -11,10 +11,12 @@ final class Bench {
   let allCores: UInt64
   let proxyCores: UInt64
   let loadCores: UInt64
+  let repeats: Repeats
   private let hellos: Hellos
 
   /// The proxies get the first core that this program may run on, the load the second.
-  init(corpus: String) throws(Failure) {
+  init(corpus: String, repeating seconds: Double = 0) throws(Failure) {
+    repeats = Repeats(seconds: seconds)
     let cores = bench_cores()
     guard cores.nonzeroBitCount >= 2 else {
       throw Failure("this machine has one core only: proxy and load need one each, or they measure each other")

@@ -16,12 +16,18 @@ struct Comparison {
   func run() throws(Failure) -> [Measurement] {
     for program in competitors { try check(program) }
     var measurements: [Measurement] = []
+    let begun = now()
     for round in 0..<rounds {
+      let seconds = Double(now() - begun) / 1e9
+      if round > 0, seconds / Double(round) * Double(round + 1) > Self.longest {
+        progress("no more rounds: \(round) took \(Int(seconds)) seconds")
+        break
+      }
       for work in works {
         progress("round \(round + 1) of \(rounds): \(work.title)")
         for place in competitors.indices {
           let program = competitors[(place + round) % competitors.count]
-          let turn = try leastDisturbed { () throws(Failure) in try self.turn(of: program, at: work) }
+          let turn = try bench.repeats.leastDisturbed { () throws(Failure) in try self.turn(of: program, at: work) }
           measurements.append(Measurement(work: work, program: program.name, round: round, turn: turn))
         }
       }
@@ -39,6 +45,9 @@ struct Comparison {
     }
   }
 
+  /// No round is begun that would end after so many seconds. Five take some 330 on the machine that this was made on.
+  private static let longest = 480.0
+
   /// What arrives is what was sent, byte by byte, in both directions. While it is measured only counts are compared.
   private func check(_ program: Program) throws(Failure) {
     let proxy = try RunningProxy(program, of: programs, bench: bench, cores: bench.proxyCores)
@@ -54,14 +63,25 @@ struct Comparison {
   }
 }
 
-/// A measurement that others disturb is made again, twice at most; the least disturbed counts.
-func leastDisturbed(_ measure: () throws(Failure) -> Turn) throws(Failure) -> Turn {
-  var best = try measure()
-  for _ in 0..<2 where best.isDisturbed {
-    let again = try measure()
-    if again.othersShare < best.othersShare { best = again }
+/// Time to make disturbed measurements again; without an end to it a busy machine would keep a run for ever.
+final class Repeats {
+  private var left: Double
+
+  init(seconds: Double) {
+    left = seconds
   }
-  return best
+
+  /// A measurement that others disturb is made again, twice at most; the least disturbed counts.
+  func leastDisturbed(_ measure: () throws(Failure) -> Turn) throws(Failure) -> Turn {
+    var best = try measure()
+    for _ in 0..<2 where best.isDisturbed && left > 0 {
+      let begun = now()
+      let again = try measure()
+      if again.othersShare < best.othersShare { best = again }
+      left -= Double(now() - begun) / 1e9
+    }
+    return best
+  }
 }
 
 /// The median of a figure over the turns that others did not disturb, if there are such.

@@ -86,7 +86,7 @@ struct Growth {
 
   private func measure(_ work: Work, over route: Route, by proxy: RunningProxy) throws(Failure) -> Turn {
     do {
-      return try leastDisturbed { () throws(Failure) in
+      return try bench.repeats.leastDisturbed { () throws(Failure) in
         try work.measure(over: route, meter: proxy.meter, scale: scale)
       }
     } catch {
@@ -117,7 +117,7 @@ private struct Turns {
       case .atMost(let most): ("at most \(most)", ratio <= most)
       }
     return GrowthCheck.Value(
-      name: "\(work.title), \(figure.rawValue)", before: before, after: after, ratio: ratio, wanted: wanted,
+      name: "\(work.shortTitle), \(figure.rawValue)", before: before, after: after, ratio: ratio, wanted: wanted,
       isMet: isMet, decimals: figure.decimals)
   }
 }

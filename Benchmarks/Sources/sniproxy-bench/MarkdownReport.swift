@@ -11,7 +11,7 @@ struct MarkdownReport {
     }
     let compared =
       [
-        "| work | figure | sniproxy to the best | which is | to the best untuned | wanted |",
+        "| work | figure | sniproxy to the best | which is | to the best untuned | aim |",
         "|---|---|---|---|---|---|",
       ]
       + verdicts

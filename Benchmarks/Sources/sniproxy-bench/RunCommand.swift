@@ -58,7 +58,7 @@ struct RunCommand: ParsableCommand {
   }
 
   private func measure(_ competitors: [Program], _ found: Programs, _ versions: [Results.Version]) throws -> Results {
-    let bench = try Bench(corpus: places.corpus)
+    let bench = try Bench(corpus: places.corpus, repeating: quick ? 10 : 60)
     defer { bench.scratch.remove() }
     let rounds = rounds ?? (quick ? 1 : 5)
     let scale = quick ? Scale.quick : .full
@@ -72,7 +72,7 @@ struct RunCommand: ParsableCommand {
     let day = Date.now.formatted(.iso8601.year().month().day())
     return Results(
       date: day, command: command, kernel: Machine.kernel, processor: Machine.processor, versions: versions,
-      rounds: rounds, measurements: measurements, growth: growth)
+      rounds: (measurements.map(\.round).max() ?? 0) + 1, measurements: measurements, growth: growth)
   }
 
   private func say(_ progress: String) {
