@@ -3,8 +3,9 @@
 /// Every read names the field it reads, so that a refusal can say where the lengths did not fit.
 struct ByteReader {
   private let bytes: [UInt8]
-  private(set) var position: Int
-  private let end: Int
+  private var position: Int
+  /// Of the innermost vector that is being read.
+  private var end: Int
 
   init(_ bytes: [UInt8], from start: Int = 0) {
     self.bytes = bytes
@@ -12,15 +13,10 @@ struct ByteReader {
     end = bytes.count
   }
 
-  private init(_ bytes: [UInt8], _ range: Range<Int>) {
-    self.bytes = bytes
-    position = range.lowerBound
-    end = range.upperBound
-  }
-
   var isAtEnd: Bool { position == end }
 
-  var rest: ArraySlice<UInt8> { bytes[position..<end] }
+  /// What is left of the vector.
+  var rest: Range<Int> { position..<end }
 
   mutating func uint8(_ field: Field) throws(Refusal) -> UInt8 {
     bytes[try take(1, field).lowerBound]
@@ -35,28 +31,33 @@ struct ByteReader {
     _ = try take(count, field)
   }
 
-  /// An `opaque` vector: its length in one byte or two, then that many bytes.
-  mutating func opaque(_ field: Field, _ lengths: ClosedRange<Int>) throws(Refusal) -> ArraySlice<UInt8> {
-    bytes[try vectorBody(field, lengths)]
+  /// An `opaque` vector: its length in one byte or two, then that many bytes. Gives where they are.
+  mutating func opaque(_ field: Field, _ lengths: ClosedRange<Int>) throws(Refusal) -> Range<Int> {
+    try take(try length(field, lengths), field)
   }
 
   /// A vector of elements, which `body` reads to the last byte.
   mutating func vector(
     _ field: Field, _ lengths: ClosedRange<Int>, _ body: (inout ByteReader) throws(Refusal) -> Void
   ) throws(Refusal) {
-    var inner = ByteReader(bytes, try vectorBody(field, lengths))
-    try body(&inner)
-    guard inner.isAtEnd else { throw .leftover(field) }
+    let vector = try take(try length(field, lengths), field)
+    let outerEnd = end
+    (position, end) = (vector.lowerBound, vector.upperBound)
+    try body(&self)
+    guard isAtEnd else { throw .leftover(field) }
+    end = outerEnd
   }
+
+  subscript(range: Range<Int>) -> ArraySlice<UInt8> { bytes[range] }
 
   /// RFC 8446, section 3.4: "The length will be in the form of a number consuming as many bytes as required to hold the
   /// vector's specified maximum (ceiling) length."
-  private mutating func vectorBody(_ field: Field, _ lengths: ClosedRange<Int>) throws(Refusal) -> Range<Int> {
+  private mutating func length(_ field: Field, _ lengths: ClosedRange<Int>) throws(Refusal) -> Int {
     let length = lengths.upperBound > 0xff ? Int(try uint16(field)) : Int(try uint8(field))
     // RFC 8446, section 6.2, decode_error: "A message could not be decoded because some field was out of the specified
     // range or the length of the message was incorrect."
     guard lengths.contains(length) else { throw .lengthOutOfRange(field, length) }
-    return try take(length, field)
+    return length
   }
 
   /// RFC 8446, section 6: "Peers which receive a message which cannot be parsed according to the syntax (e.g., have a

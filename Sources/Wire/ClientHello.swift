@@ -107,7 +107,8 @@ package struct ClientHello: Sendable, Equatable {
         // RFC 6066, section 3: "The ServerNameList MUST NOT contain more than one name of the same name_type."
         if !seen.insert(type) { forbidden.note(.repeatedNameType(type)) }
         if type == NameTypes.hostName {
-          serverName = try list.opaque(.serverName, 1...0xffff)
+          let name = try list.opaque(.serverName, 1...0xffff)
+          serverName = list[name]
         } else {
           // RFC 6066, section 3: "all future data structures associated with new NameTypes MUST begin with a 16-bit
           // length field."
@@ -121,7 +122,7 @@ package struct ClientHello: Sendable, Equatable {
     // opaque ProtocolName<1..2^8-1>;
     // struct { ProtocolName protocol_name_list<2..2^16-1> } ProtocolNameList;   (RFC 7301, section 3.1)
     try data.vector(.protocolNameList, 2...0xffff) { list throws(Refusal) in
-      protocolNameList = list.rest
+      protocolNameList = list[list.rest]
       while !list.isAtEnd {
         // RFC 7301, section 3.1: "Empty strings MUST NOT be included and byte strings MUST NOT be truncated."
         _ = try list.opaque(.protocolName, 1...0xff)
@@ -148,13 +149,29 @@ private enum ExtensionType {
   static let preSharedKey: UInt16 = 41
 }
 
-/// The extension types seen so far: one bit each, so that a hello of 16,000 extensions costs no more for each than one of
-/// ten.
+/// The extension types seen so far. A hello has a few dozen at the most; beyond that each has one bit, so that a hello of
+/// 16,000 extensions costs no more for each than one of ten.
 private struct ExtensionTypes {
-  private var bits = InlineArray<1024, UInt64>(repeating: 0)
+  private var few = InlineArray<32, UInt16>(repeating: 0)
+  private var fewCount = 0
+  private var bits: [UInt64] = []
 
   /// False if the type is there already.
   mutating func insert(_ type: UInt16) -> Bool {
+    if bits.isEmpty {
+      for index in 0..<fewCount where few[index] == type { return false }
+      if fewCount < few.count {
+        few[fewCount] = type
+        fewCount += 1
+        return true
+      }
+      bits = [UInt64](repeating: 0, count: 1024)
+      for index in few.indices { _ = insertBit(few[index]) }
+    }
+    return insertBit(type)
+  }
+
+  private mutating func insertBit(_ type: UInt16) -> Bool {
     let mask: UInt64 = 1 << UInt64(type & 63)
     defer { bits[Int(type >> 6)] |= mask }
     return bits[Int(type >> 6)] & mask == 0
