@@ -14,14 +14,14 @@ package struct Directory: ~Copyable, Sendable {
   private init(owning number: Int32) { descriptor = Descriptor(owning: number) }
 
   /// The directory of this name in this one, or at the end of a link of this name. By way of the working directory it is
-  /// the thread's until `leave` or the next one.
+  /// the thread's, until `leave` or the next one.
   ///
   /// The "." after the name lets a user's link work in a sticky directory too, where the kernel follows no link that ends
-  /// a path (`fs.protected_symlinks`, proc(5)). The corresponding C functions are `openat` with `O_PATH`, and `fchdir` and
+  /// a path (`fs.protected_symlinks`, proc(5)). The corresponding C functions are `openat` with `O_PATH`, or `fchdir` and
   /// `chdir`.
   ///
   /// - Precondition: the name has at most 253 bytes, of which none is "/" or NUL.
-  package func directory(_ name: [UInt8], by way: SocketPath) throws(Errno) -> Directory {
+  package func directory(_ name: [UInt8], by way: inout SocketPath) throws(Errno) -> Directory {
     precondition(name.count <= 253)
     var path = InlineArray<256, UInt8>(repeating: 0)
     for (index, byte) in name.enumerated() {
@@ -30,24 +30,24 @@ package struct Directory: ~Copyable, Sendable {
     }
     path[name.count] = UInt8(ascii: "/")
     path[name.count + 1] = UInt8(ascii: ".")
-    let directory = descriptor.number
-    let number = try call {
-      var span = path.mutableSpan
-      return unsafe span.withUnsafeMutableBytes { bytes in
-        let path = unsafe bytes.assumingMemoryBound(to: CChar.self).baseAddress!
-        switch way {
-        case .procfs: return unsafe linux_openat(directory, path, O_PATH | O_DIRECTORY)
-        case .workingDirectory: return unsafe fchdir(directory) == 0 ? chdir(path) : -1
-        }
+    var span = path.mutableSpan
+    return try unsafe span.withUnsafeMutableBytes { bytes throws(Errno) in
+      let path = unsafe bytes.assumingMemoryBound(to: CChar.self).baseAddress!
+      switch way.kind {
+      case .procfs:
+        return Directory(owning: try call { unsafe linux_openat(descriptor.number, path, O_PATH | O_DIRECTORY) })
+      case .workingDirectory:
+        try way.stand(in: descriptor.number)
+        try call { unsafe chdir(path) }
+        way.standsElsewhere()
+        return Directory(owning: AT_FDCWD)
       }
     }
-    return Directory(owning: way == .procfs ? number : AT_FDCWD)
   }
 
-  /// Makes this one the thread's working directory, so that it is in nobody's way elsewhere. The corresponding C function
-  /// is `fchdir`.
-  package func leave(by way: SocketPath) {
-    if case .workingDirectory = way { _ = fchdir(descriptor.number) }
+  /// Takes the thread back from a directory in this one, so that it is in nobody's way there.
+  package func leave(by way: inout SocketPath) {
+    if way.kind == .workingDirectory { try? way.stand(in: descriptor.number) }
   }
 
   /// True if there is an entry of this name, of any type, a dangling link too. The corresponding C function is
@@ -70,7 +70,7 @@ package struct Directory: ~Copyable, Sendable {
   /// - Throws: `.wouldBlock` when the backlog is full, which no event will tell the end of.
   package func connect(to name: StaticString, by way: SocketPath) throws(Errno) -> Socket {
     let socket = try Socket.unix()
-    switch way {
+    switch way.kind {
     case .procfs: try socket.connect(to: Self.address("/proc/self/fd/\(descriptor.number)/\(name)"))
     case .workingDirectory: try socket.connect(to: SocketAddress(name: name))
     }
@@ -83,21 +83,45 @@ package struct Directory: ~Copyable, Sendable {
   }
 }
 
-/// How a socket in an open directory is named to `connect`, which takes a path only.
-package enum SocketPath: CaseIterable, Sendable {
-  /// From the thread's own working directory, which takes the kernel half the time of the other way.
-  case workingDirectory
-  /// Through `/proc/self/fd`: where a thread may not have a working directory of its own.
-  case procfs
-
-  /// The way that works in this process. It makes the calling thread's working directory its own.
-  package static var available: SocketPath { unshare(CLONE_FS) == 0 ? .workingDirectory : .procfs }
-
-  /// Prepares the calling thread. The corresponding C function is `unshare` with `CLONE_FS`.
-  package func prepareThread() throws(Errno) {
-    guard case .workingDirectory = self else { return }
-    try call { unshare(CLONE_FS) }
+/// How a thread names a socket in a directory to `connect`, which takes a path only.
+package struct SocketPath {
+  package enum Kind: CaseIterable, Sendable {
+    /// From the thread's own working directory, which takes the kernel half the time of the other way.
+    case workingDirectory
+    /// Through `/proc/self/fd`: where a thread may not have a working directory of its own.
+    case procfs
   }
+
+  let kind: Kind
+  /// The descriptor of the directory that the thread is known to stand in, or -1.
+  private var place: Int32 = -1
+
+  /// The way that works for the calling thread, which it prepares.
+  ///
+  /// - Throws: if there is none.
+  package init() throws(Errno) {
+    do throws(Errno) {
+      try self.init(.workingDirectory)
+    } catch {
+      guard unsafe access("/proc/self/fd", X_OK) == 0 else { throw error }
+      try self.init(.procfs)
+    }
+  }
+
+  /// The corresponding C function is `unshare` with `CLONE_FS`.
+  package init(_ kind: Kind) throws(Errno) {
+    if kind == .workingDirectory { try call { unshare(CLONE_FS) } }
+    self.kind = kind
+  }
+
+  /// The corresponding C function is `fchdir`.
+  fileprivate mutating func stand(in directory: Int32) throws(Errno) {
+    guard place != directory else { return }
+    try call { fchdir(directory) }
+    place = directory
+  }
+
+  fileprivate mutating func standsElsewhere() { place = -1 }
 }
 
 private func cString(_ text: StaticString) -> UnsafePointer<CChar> {

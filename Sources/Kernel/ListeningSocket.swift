@@ -9,6 +9,7 @@ package final class ListeningSocket: Sendable {
   /// For people: `127.0.0.1:8443`, `unix:/run/sniproxy.sock`.
   package let name: String
   package let isInternet: Bool
+  package let kind: StreamKind
   /// Of a Unix listener's own file.
   private let file: (path: String, identity: FileIdentity)?
 
@@ -20,6 +21,7 @@ package final class ListeningSocket: Sendable {
     let endpoint = SocketAddress(localOf: number)?.endpoint ?? .local
     isInternet = endpoint != .local
     name = isInternet ? "\(endpoint)" : Self.unixName(number)
+    kind = Self.kind(number)
     file = nil
     try prepare()
   }
@@ -46,6 +48,7 @@ package final class ListeningSocket: Sendable {
     }
     let endpoint = SocketAddress(localOf: descriptor.number)?.endpoint ?? .local
     isInternet = endpoint != .local
+    kind = Self.kind(descriptor.number)
     name = if case .unix(let path) = address { "unix:\(path)" } else { "\(endpoint)" }
     try call { listen(descriptor.number, SOMAXCONN) }
     _ = consume lock
@@ -107,6 +110,13 @@ package final class ListeningSocket: Sendable {
     try? setOption(number, Int32(IPPROTO_TCP), TCP_KEEPINTVL, Int32(15))
     try? setOption(number, Int32(IPPROTO_TCP), TCP_KEEPCNT, Int32(8))
     try? setOption(number, Int32(IPPROTO_TCP), TCP_NODELAY, Int32(1))
+  }
+
+  private static func kind(_ number: Int32) -> StreamKind {
+    if intOption(number, SOL_SOCKET, SO_DOMAIN) == AF_UNIX { return .unix }
+    let protocols = [Int32(IPPROTO_TCP), Int32(IPPROTO_MPTCP)]
+    guard let own = intOption(number, SOL_SOCKET, SO_PROTOCOL), protocols.contains(own) else { return .other }
+    return .tcp
   }
 
   private static func bound(_ address: SocketAddress, onlyV6: Bool? = nil) throws(Errno) -> Descriptor {

@@ -29,12 +29,13 @@ package struct Pipe: ~Copyable {
 
   /// Takes up to `most` bytes from the socket. The corresponding C function is `splice`.
   ///
-  /// - Precondition: the pipe is empty; the kernel says of a full one what it says of a socket without bytes.
-  package mutating func fill(from source: borrowing Socket, most: Int) throws(Errno) -> Socket.Transfer {
+  /// - Returns: 0 when nothing can be had in this way. That a stream has ended, or has nothing for now, only a read tells:
+  ///   a splice never gets past urgent bytes, and says of them what it says of the end.
+  /// - Precondition: the pipe is empty.
+  package mutating func fill(from source: borrowing Socket, most: Int) throws(Errno) -> Int {
     precondition(count == 0)
-    let outcome = try Self.splice(from: source.number, to: input.number, most)
-    if case .moved(let moved) = outcome { count = moved }
-    return outcome
+    if case .moved(let moved) = try Self.splice(from: source.number, to: input.number, most) { count = moved }
+    return count
   }
 
   /// Gives the socket what it takes. The corresponding C function is `splice`.
@@ -60,4 +61,16 @@ package struct Pipe: ~Copyable {
   private static func splice(from source: Int32, to sink: Int32, _ most: Int) throws(Errno) -> Socket.Transfer {
     try Socket.outcome { Glibc.splice(source, nil, sink, nil, most, linux_SPLICE_F_NONBLOCK) }
   }
+
+  /// True if `splice` towards a Unix socket never waits. Before Linux 6.5 it waits for the lock of the receiver's reads, so
+  /// that a backend could stop a worker.
+  package static let mayLeadToUnixSocket: Bool = {
+    var names = utsname()
+    guard unsafe uname(&names) == 0 else { return false }
+    let release = unsafe withUnsafeBytes(of: names.release) {
+      unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    let numbers = release.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
+    return numbers.count == 2 && (numbers[0], numbers[1]) >= (6, 5)
+  }()
 }

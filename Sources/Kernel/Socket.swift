@@ -31,6 +31,19 @@ package struct Socket: ~Copyable, Sendable {
     try transfer(buffer, range, flags: 0)
   }
 
+  /// The same from a Unix socket, where a read also stops after a message with descriptors, and with `SO_PASSCRED` between
+  /// messages of different processes (unix(7)). `stopped` is set then: there may be more. The corresponding C function is
+  /// `recvmsg`.
+  package func receive(into buffer: borrowing Buffer, _ range: Range<Int>, stopped: inout Bool) throws(Errno)
+    -> Transfer
+  {
+    let region = unsafe buffer.pointer(range)
+    var wasCut: Int32 = 0
+    let transfer = try Self.outcome { unsafe linux_receive(number, region, range.count, &wasCut) }
+    if wasCut != 0 { stopped = true }
+    return transfer
+  }
+
   /// Reads and leaves the bytes in the kernel. The corresponding C function is `recv` with `MSG_PEEK`.
   package func peek(into buffer: borrowing Buffer, _ range: Range<Int>) throws(Errno) -> Transfer {
     try transfer(buffer, range, flags: linux_MSG_PEEK)
@@ -100,9 +113,10 @@ package struct Socket: ~Copyable, Sendable {
     try setOption(number, SOL_SOCKET, linux_SO_PEEK_OFF, Int32(offset ?? -1))
   }
 
-  /// Lets the kernel hold this many bytes (by its own count, which is higher) that the peer has not taken (`SO_SNDBUF`,
-  /// socket(7)), or as many as it allows (`wmem_max`).
-  package func setSendBuffer(_ count: Int) {
+  /// Lets the kernel hold at least this many bytes that the peer has not taken (`SO_SNDBUF`, socket(7)), or as many as it
+  /// allows (`wmem_max`).
+  package func widenSendBuffer(_ count: Int) {
+    guard let present = intOption(number, SOL_SOCKET, SO_SNDBUF), present < count else { return }
     try? setOption(number, SOL_SOCKET, SO_SNDBUF, Int32(clamping: count))
   }
 
@@ -114,8 +128,11 @@ package struct Socket: ~Copyable, Sendable {
     let result = unsafe span.withUnsafeMutableBytes {
       unsafe getsockopt(number, Int32(IPPROTO_TCP), TCP_CONGESTION, $0.baseAddress!, &length)
     }
-    return result == 0 && [name[0], name[1], name[2]] == Array("bbr".utf8)
+    return result == 0 && name[0] == UInt8(ascii: "b") && name[1] == UInt8(ascii: "b") && name[2] == UInt8(ascii: "r")
   }
+
+  /// Sends what waits for more of it (`TCP_NODELAY`, tcp(7)).
+  package func push() { try? setOption(number, Int32(IPPROTO_TCP), TCP_NODELAY, Int32(1)) }
 
   /// Sets how many bytes make the socket readable (`SO_RCVLOWAT`, socket(7)).
   package func setReadableFrom(_ count: Int) throws(Errno) {
@@ -130,6 +147,14 @@ package struct Socket: ~Copyable, Sendable {
 
   /// The socket's own address.
   package var localEndpoint: Endpoint { SocketAddress(localOf: number)?.endpoint ?? .local }
+}
+
+/// What a stream socket is, where the kinds differ.
+package enum StreamKind: Sendable {
+  case tcp
+  case unix
+  /// One that a service manager passed, such as SCTP.
+  case other
 }
 
 /// The corresponding C function is `setsockopt`.

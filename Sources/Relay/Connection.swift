@@ -5,15 +5,16 @@ import Wire
 struct Connection: ~Copyable {
   private(set) var client = Socket.none
   private(set) var backend = Socket.none
-  private(set) var clientIsInternet = false
-  private(set) var upload = Direction(to: .unix)
-  private(set) var download = Direction(to: .internet)
+  private(set) var clientKind = StreamKind.tcp
+  private(set) var upload = Direction(from: .tcp, to: .unix)
+  private(set) var download = Direction(from: .unix, to: .tcp)
   private(set) var state = RelayState()
 
-  mutating func begin(_ client: consuming Socket, isInternet: Bool) {
+  mutating func begin(_ client: consuming Socket, _ kind: StreamKind) {
     self.client = client
-    clientIsInternet = isInternet
-    download = Direction(to: isInternet ? .internet : .unix)
+    clientKind = kind
+    upload = Direction(from: kind, to: .unix)
+    download = Direction(from: .unix, to: kind)
   }
 
   /// Relays from now on, with `first` before all that the client's socket holds.
@@ -54,7 +55,7 @@ struct Connection: ~Copyable {
   mutating func clientIsReady(_ readiness: Poller.Readiness, by ferry: inout Ferry) {
     if readiness.hasFailed { return state.clientReset() }
     if readiness.hasHungUp { downloadBroke(ferry.buffer) }
-    upload.sourceTold(readiness.reading)
+    upload.sourceTold(Direction.Reading(readiness))
     if download.isHolding, readiness.isWritable { relayDownload(by: &ferry) }
     if !upload.isHolding, readiness.isReadable { relayUpload(by: &ferry) }
   }
@@ -62,7 +63,7 @@ struct Connection: ~Copyable {
   mutating func backendIsReady(_ readiness: Poller.Readiness, by ferry: inout Ferry) {
     if readiness.hasFailed { backendWasReset() }
     if readiness.hasHungUp { uploadBroke() }
-    download.sourceTold(readiness.reading)
+    download.sourceTold(Direction.Reading(readiness))
     if upload.isHolding, readiness.isWritable { relayUpload(by: &ferry) }
     if !download.isHolding, readiness.isReadable { relayDownload(by: &ferry) }
   }
@@ -111,7 +112,7 @@ struct Connection: ~Copyable {
     upload.drop()
     // A Unix client's own writes fail from now on, as they would at the backend itself. What it wrote before is still read:
     // closing with it unread would reset the client.
-    if !clientIsInternet, state.upload == .broken { client.shutdownReading() }
+    if clientKind == .unix, state.upload == .broken { client.shutdownReading() }
   }
 
   private mutating func downloadBroke(_ buffer: borrowing Buffer) {
@@ -134,10 +135,4 @@ enum Watch {
 extension Poller.Readiness {
   /// Nothing reaches the side any more.
   var isGone: Bool { hasHungUp || hasFailed }
-
-  /// How far a side that tells this is to be read.
-  var reading: Direction.Reading {
-    if hasFailed || isUrgent { return .untilNothingIsLeft }
-    return hasEnded ? .untilTheEnd : .untilShort
-  }
 }

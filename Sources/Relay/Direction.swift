@@ -4,13 +4,8 @@ package import Kernel
 ///
 /// Its sockets tell of changes only, so whoever relays must ask for what is left over: see `willBeTold`.
 package struct Direction: ~Copyable {
-  /// Where the bytes go.
-  package enum Sink: Sendable {
-    case unix
-    case internet
-  }
-
-  private let kind: Sink
+  private let source: StreamKind
+  private let sink: StreamKind
   /// Bytes that were read and not yet written, from `heldFrom` on.
   private var held: [UInt8] = []
   private var heldFrom = 0
@@ -50,9 +45,21 @@ package struct Direction: ~Copyable {
     case untilTheEnd
     /// The read may be short for another reason: urgent bytes, or a change that was told to somebody else.
     case untilNothingIsLeft
+
+    /// How far a side that tells this is to be read.
+    init(_ readiness: Poller.Readiness) {
+      if readiness.hasFailed || readiness.isUrgent {
+        self = .untilNothingIsLeft
+      } else {
+        self = readiness.hasEnded ? .untilTheEnd : .untilShort
+      }
+    }
   }
 
-  package init(to kind: Sink) { self.kind = kind }
+  package init(from source: StreamKind, to sink: StreamKind) {
+    self.source = source
+    self.sink = sink
+  }
 
   /// Begins with bytes that were read before there was a destination.
   package mutating func begin(with bytes: [UInt8]) {
@@ -120,57 +127,54 @@ package struct Direction: ~Copyable {
   private mutating func relayBulk(
     from source: borrowing Socket, to sink: borrowing Socket, by ferry: inout Ferry
   ) -> Outcome {
-    let way = bulkWay ?? prepareForBulk(sink)
-    // A splice stops at urgent bytes, and never gets past them.
-    guard way == .splice, reading != .untilNothingIsLeft, let pipe = ferry.takePipe() else {
-      return copy(from: source, to: sink, through: ferry.buffer)
-    }
     let before = delivered
-    let outcome = splice(from: source, to: sink, through: pipe, &ferry)
+    if bulkWay == nil { prepareForBulk(sink) }
+    if bulkWay == .splice, let pipe = ferry.takePipe() {
+      if let outcome = splice(from: source, to: sink, through: pipe, &ferry) { return outcome }
+    }
+    let outcome = copy(from: source, to: sink, through: ferry.buffer)
     if willBeTold, delivered - before < Self.smallestRead { appetite = Self.smallestRead }
     return outcome
   }
 
   /// Splicing saves both copies. But a socket that the kernel paces with a timer, as BBR does, takes spliced bytes faster
   /// than their pace, and waiting for the timer costs more than the copies.
-  private mutating func prepareForBulk(_ sink: borrowing Socket) -> Way {
-    let way: Way
-    switch kind {
+  private mutating func prepareForBulk(_ socket: borrowing Socket) {
+    switch sink {
     case .unix:
-      // A Unix socket takes 200 KB by itself, which lets both sides wait for each other.
-      sink.setSendBuffer(Self.wideSendBuffer)
-      way = .splice
-    case .internet:
-      way = sink.isPaced ? .copy : .splice
+      // By itself it takes 200 KB, which lets both sides wait for each other.
+      socket.widenSendBuffer(Self.wideSendBuffer)
+      bulkWay = Pipe.mayLeadToUnixSocket ? .splice : .copy
+    case .tcp: bulkWay = socket.isPaced ? .copy : .splice
+    case .other: bulkWay = .copy
     }
-    bulkWay = way
-    return way
   }
 
+  /// Splices for as long as that moves much. Nil when the rest is to be copied: only a read tells what a splice left, and
+  /// whether the source has ended.
   private mutating func splice(
     from source: borrowing Socket, to sink: borrowing Socket, through pipe: consuming Pipe, _ ferry: inout Ferry
-  ) -> Outcome {
-    var outcome = Outcome.waiting
+  ) -> Outcome? {
+    var outcome: Outcome?
     var turn = 0
-    while turn < Self.longestTurn {
+    while outcome == nil {
+      var count = 0
       do throws(Errno) {
-        switch try pipe.fill(from: source, most: Self.largestRead) {
-        case .endOfStream: outcome = .sourceEnded
-        case .wouldBlock: willBeTold = true
-        case .moved(let count): turn += count
-        }
+        count = try pipe.fill(from: source, most: Self.largestRead)
       } catch {
         if error.isOfSplice { bulkWay = .copy } else { outcome = .sourceFailed(error) }
       }
-      if pipe.count == 0 { break }
       do throws(Errno) {
-        guard try deliver(&pipe, to: sink, ferry.buffer) else { break }
+        if try !deliver(&pipe, to: sink, ferry.buffer) { outcome = .waiting }
       } catch {
-        // The pipe is closed, with what nobody will have.
-        return .sinkFailed(error)
+        _ = try? pipe.drain(into: ferry.buffer)
+        outcome = .sinkFailed(error)
       }
+      if count < Self.bulk { break }
+      turn += count
+      if turn >= Self.longestTurn { outcome = outcome ?? .waiting }
     }
-    ferry.giveBack(pipe)
+    if pipe.count == 0 { ferry.giveBack(pipe) }
     return outcome
   }
 
@@ -200,7 +204,7 @@ package struct Direction: ~Copyable {
       let wanted = appetite
       let count: Int
       do throws(Errno) {
-        switch try source.receive(into: buffer, 0..<wanted) {
+        switch try receive(from: source, wanted, buffer) {
         case .endOfStream: return .sourceEnded
         case .wouldBlock:
           willBeTold = true
@@ -217,13 +221,22 @@ package struct Direction: ~Copyable {
       } catch {
         return .sinkFailed(error)
       }
-      if count < wanted, reading == .untilShort {
+      if count < wanted, reading == .untilShort, self.source != .other {
         willBeTold = true
         return .waiting
       }
       turn += count
     }
     return .waiting
+  }
+
+  private mutating func receive(
+    from socket: borrowing Socket, _ wanted: Int, _ buffer: borrowing Buffer
+  ) throws(Errno) -> Socket.Transfer {
+    guard source == .unix else { return try socket.receive(into: buffer, 0..<wanted) }
+    var stopped = false
+    defer { if stopped { sourceTold(.untilNothingIsLeft) } }
+    return try socket.receive(into: buffer, 0..<wanted, stopped: &stopped)
   }
 
   /// False if the destination did not take all of it.

@@ -4,6 +4,7 @@ import Kernel
 struct Engine: ~Copyable {
   let settings: Settings
   let hosts: HostsDirectory
+  var socketPath: SocketPath
   let report: @Sendable (Event) -> Void
   var ferry = Ferry()
   var poller: Poller

@@ -12,10 +12,13 @@ package struct Ferry: ~Copyable {
   /// Lends the pipe, which must come back empty; nil where the kernel gives none: then all is copied.
   mutating func takePipe() -> Pipe? {
     if let lent = pipe.take() { return lent }
-    let now = monotonicNow()
-    guard now >= nextAttempt else { return nil }
-    nextAttempt = now + Self.attemptInterval
-    return try? Pipe(capacity: Direction.largestRead)
+    guard monotonicNow() >= nextAttempt else { return nil }
+    do throws(Errno) {
+      return try Pipe(capacity: Direction.largestRead)
+    } catch {
+      nextAttempt = monotonicNow() + Self.attemptInterval
+      return nil
+    }
   }
 
   mutating func giveBack(_ pipe: consuming Pipe) {

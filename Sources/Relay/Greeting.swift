@@ -14,6 +14,7 @@ final class Greeting {
   var connectDeadline: Int64 = 0
   var attempts = 0
 
+  private let kind: StreamKind
   private var reader = HelloReader()
   private var way: Way
   /// Bytes that `reader` has been given, and how many more it asked for.
@@ -37,9 +38,10 @@ final class Greeting {
     case refused(Refusal)
   }
 
-  init(client: Endpoint) {
+  init(client: Endpoint, _ kind: StreamKind) {
     self.client = client
-    way = client == .local ? .intoMemory : .firstLook
+    self.kind = kind
+    way = kind == .tcp ? .firstLook : .intoMemory
   }
 
   /// Takes what has come, without blocking, until nothing is left or there is a verdict: a bounded number of bytes.
@@ -49,7 +51,7 @@ final class Greeting {
     -> Progress
   {
     while true {
-      mayHaveMore = reading != .untilShort
+      mayHaveMore = reading != .untilShort || kind == .other
       let progress =
         if case .intoMemory = way {
           try take(from: socket, through: buffer)
@@ -117,7 +119,7 @@ final class Greeting {
   }
 
   private func take(from socket: borrowing Socket, through buffer: borrowing Buffer) throws(Errno) -> Progress {
-    switch try socket.receive(into: buffer, 0..<Self.mostLeftInKernel) {
+    switch try socket.receive(into: buffer, 0..<Self.mostLeftInKernel, stopped: &mayHaveMore) {
     case .endOfStream: return .refused(.hungUp)
     case .wouldBlock:
       mayHaveMore = false

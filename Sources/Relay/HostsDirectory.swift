@@ -5,12 +5,10 @@ import Wire
 /// the next.
 package final class HostsDirectory: Sendable {
   private let directory: Directory
-  private let socketPath: SocketPath
   private let hashed: Bool
 
   package init(path: String, hashed: Bool) throws(Errno) {
     directory = try Directory(path: path)
-    socketPath = .available
     self.hashed = hashed
   }
 
@@ -22,28 +20,26 @@ package final class HostsDirectory: Sendable {
     case refused(Refusal)
   }
 
-  func prepareThread() throws(Errno) { try socketPath.prepareThread() }
-
   /// Connects to the backend of this name as its entry is now.
-  func reach(_ name: HostName) -> Reached {
+  func reach(_ name: HostName, by way: inout SocketPath) -> Reached {
     let entry = name.entryName(hashed: hashed)
     do throws(Refusal) {
-      return try connect(entry)
+      return try connect(entry, by: &way)
     } catch .noSocket, .backendRefused {
       // The entry, or its socket, may have been replaced since the entry was opened.
-      do throws(Refusal) { return try connect(entry) } catch { return .refused(error) }
+      do throws(Refusal) { return try connect(entry, by: &way) } catch { return .refused(error) }
     } catch {
       return .refused(error)
     }
   }
 
   /// One descriptor serves for the flags and the socket, so that both are of one and the same directory.
-  private func connect(_ entry: [UInt8]) throws(Refusal) -> Reached {
-    let host = try open(entry)
-    defer { directory.leave(by: socketPath) }
+  private func connect(_ entry: [UInt8], by way: inout SocketPath) throws(Refusal) -> Reached {
+    let host = try open(entry, by: &way)
+    defer { directory.leave(by: &way) }
     let header = try proxyHeader(host)
     do throws(Errno) {
-      return .connected(try host.connect(to: "tls-socket", by: socketPath), header)
+      return .connected(try host.connect(to: "tls-socket", by: way), header)
     } catch .wouldBlock {
       return .backlogFull
     } catch .noSuchFileOrDirectory, .notDirectory {
@@ -57,9 +53,9 @@ package final class HostsDirectory: Sendable {
     }
   }
 
-  private func open(_ entry: [UInt8]) throws(Refusal) -> Directory {
+  private func open(_ entry: [UInt8], by way: inout SocketPath) throws(Refusal) -> Directory {
     do throws(Errno) {
-      return try directory.directory(entry, by: socketPath)
+      return try directory.directory(entry, by: &way)
     } catch .noSuchFileOrDirectory, .notDirectory, .nameTooLong {
       throw .unknownName
     } catch .permissionDenied {

@@ -50,13 +50,12 @@ struct Session: ~Copyable {
     -> Fate
   {
     let endpoint = accepted.endpoint
-    connection.begin(accepted.takeSocket(), isInternet: listener.isInternet)
+    connection.begin(accepted.takeSocket(), listener.kind)
     if engine.settings.accessLog {
       account = AccountKeeper(Account(client: endpoint, listener: listener.name))
     }
-    let greeting = Greeting(client: endpoint)
+    let greeting = Greeting(client: endpoint, listener.kind)
     stage = .greeting(greeting)
-    engine.deadlines.set(.hello, for: slot, now: engine.now)
     return greet(greeting, .untilShort, &engine)
   }
 
@@ -65,7 +64,7 @@ struct Session: ~Copyable {
     if side == .backend, !isRelaying { return .lives }
     switch stage {
     case .free: return .lives
-    case .greeting(let greeting): return greet(greeting, readiness.reading, &engine)
+    case .greeting(let greeting): return greet(greeting, Direction.Reading(readiness), &engine)
     case .connecting(let greeting): return readiness.isGone ? refuse(.hungUp, greeting, &engine) : .lives
     case .relaying:
       switch side {
@@ -107,7 +106,10 @@ struct Session: ~Copyable {
       if let hello = greeting.hello { account?.helloComplete(hello) }
       switch progress {
       case .incomplete:
-        if clientWatch == .none { try watchClient(.arrivals, &engine) }
+        if clientWatch == .none {
+          engine.deadlines.set(.hello, for: slot, now: engine.now)
+          try watchClient(.arrivals, &engine)
+        }
         return .lives
       case .complete:
         greeting.connectDeadline = engine.now + engine.settings.connectTimeout
@@ -123,7 +125,7 @@ struct Session: ~Copyable {
   private mutating func reachBackend(
     _ greeting: Greeting, _ reading: Direction.Reading, _ engine: inout Engine
   ) -> Fate {
-    switch engine.hosts.reach(greeting.name!) {
+    switch engine.hosts.reach(greeting.name!, by: &engine.socketPath) {
     case .refused(let refusal):
       return refuse(refusal, greeting, &engine)
     case .backlogFull:
@@ -132,7 +134,8 @@ struct Session: ~Copyable {
       stage = .connecting(greeting)
       engine.deadlines.set(greeting.attempts < Self.soonRetries ? .retrySoon : .retryLater, for: slot, now: engine.now)
       do throws(Errno) {
-        if clientWatch == .none { try watchClient(.arrivals, &engine) }
+        // What was told together with the last of the ClientHello is told once more: the client may have hung up.
+        if greeting.attempts == 1 { try watchClient(.arrivals, &engine) }
         return .lives
       } catch {
         return refuse(.backendFailed(code: error.code), greeting, &engine)
@@ -228,8 +231,9 @@ struct Session: ~Copyable {
   }
 
   private mutating func resetWhenDelivered(looks: Int, _ engine: inout Engine) -> Fate {
-    // Only TCP has a reset to send.
-    guard connection.clientIsInternet else { return over(nil, &engine) }
+    // A Unix socket has no reset to send.
+    guard connection.clientKind != .unix else { return over(nil, &engine) }
+    connection.client.push()
     guard connection.client.unacknowledged > 0 else {
       connection.client.resetOnClose()
       return over(nil, &engine)

@@ -29,9 +29,8 @@ struct Worker: ~Copyable {
     let settings = proxy.settings
     let poller = try Poller()
     try poller.add(control.wakeup.number, .readable, Token(slot: Self.wakeupSlot, generation: 0, side: 0))
-    try proxy.hosts.prepareThread()
     engine = Engine(
-      settings: settings, hosts: proxy.hosts, report: proxy.report, poller: poller,
+      settings: settings, hosts: proxy.hosts, socketPath: try SocketPath(), report: proxy.report, poller: poller,
       deadlines: Deadlines { kind in
         switch kind {
         case .hello: settings.helloTimeout
@@ -117,9 +116,9 @@ struct Worker: ~Copyable {
   /// that finds none is rare.
   private mutating func accept(from index: Int) {
     let listener = listeners[index]
-    for _ in 0..<acceptedAtOnce {
+    for accepted in 0..<acceptedAtOnce {
       guard proxy.admission.enter(now: engine.now) else {
-        firstListener = (index + 1) % listeners.count
+        firstListener = accepted == 0 ? index : (index + 1) % listeners.count
         return pauseAtLimit()
       }
       do throws(Errno) {
@@ -200,6 +199,6 @@ struct Worker: ~Copyable {
   private static let wakeupSlot = 0xffff_ffff
   /// Few enough that other workers get their share of a burst.
   private static let mostAcceptedAtOnce = 16
-  private static let fullTurnsForMore = 4
+  private static let fullTurnsForMore = 16
   private static let acceptPause: Int64 = 100_000_000
 }

@@ -6,7 +6,8 @@ import Testing
   private let folder = TemporaryDirectory()
 
   private func directory(_ name: String) throws(Errno) -> Directory {
-    try Directory(path: folder.path).directory(Array(name.utf8), by: .procfs)
+    var way = try SocketPath(.procfs)
+    return try Directory(path: folder.path).directory(Array(name.utf8), by: &way)
   }
 
   @Test func `only a directory can be opened`() {
@@ -48,7 +49,8 @@ import Testing
     let target = folder.makeDirectory("target")
     folder.makeDirectory("hosts", mode: 0o1777)
     require(unsafe lchown(folder.makeLink("hosts/link", to: target), 12345, 12345))
-    _ = try Directory(path: folder.path("hosts")).directory(Array("link".utf8), by: .procfs)
+    var way = try SocketPath(.procfs)
+    _ = try Directory(path: folder.path("hosts")).directory(Array("link".utf8), by: &way)
   }
 
   @Test func `a flag may be of any type`() throws {
@@ -90,11 +92,12 @@ import Testing
     await #expect(processExitsWith: .success) { [path = folder.path as String] in
       try #require(User("12345:23456")).become()
       let hosts = try Directory(path: path)
-      let open = try hosts.directory(Array("open".utf8), by: .procfs)
+      var way = try SocketPath(.procfs)
+      let open = try hosts.directory(Array("open".utf8), by: &way)
       #expect(try open.contains("send-proxy-v1"))
-      #expect(failure { () throws(Errno) in _ = try open.connect(to: "tls-socket", by: .procfs) } == nil)
+      #expect(failure { () throws(Errno) in _ = try open.connect(to: "tls-socket", by: way) } == nil)
       #expect(
-        failure { () throws(Errno) in _ = try hosts.directory(Array("shut".utf8), by: .procfs) } == .permissionDenied)
+        failure { () throws(Errno) in _ = try hosts.directory(Array("shut".utf8), by: &way) } == .permissionDenied)
     }
     withExtendedLifetime(listener) {}
   }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct SocketPathTests {
   private let folder = TemporaryDirectory()
 
-  @Test(arguments: SocketPath.allCases) func `what the name stands for decides`(_ way: SocketPath)
+  @Test(arguments: SocketPath.Kind.allCases) func `what the name stands for decides`(_ way: SocketPath.Kind)
     throws
   {
     let listener = try ListeningSocket(.unix(path: folder.path("elsewhere")))
@@ -25,7 +25,7 @@ import Testing
     withExtendedLifetime((listener, datagram.number)) {}
   }
 
-  @Test(arguments: SocketPath.allCases) func `a path of any length works`(_ way: SocketPath) throws {
+  @Test(arguments: SocketPath.Kind.allCases) func `a path of any length works`(_ way: SocketPath.Kind) throws {
     let name = String(repeating: "n", count: 253)
     folder.makeDirectory(name)
     folder.makeDirectory("\(name)/\(name)")
@@ -37,7 +37,7 @@ import Testing
     #expect(isThere)
   }
 
-  @Test(arguments: SocketPath.allCases) func `a full backlog is told at once`(_ way: SocketPath)
+  @Test(arguments: SocketPath.Kind.allCases) func `a full backlog is told at once`(_ way: SocketPath.Kind)
     throws
   {
     let number = require(socket(AF_UNIX, linux_SOCK_STREAM, 0))
@@ -51,25 +51,28 @@ import Testing
 
   @Test func `a thread's working directory is its own`() throws {
     let listener = try ListeningSocket(.unix(path: folder.path("tls-socket")))
-    let before = workingDirectory()
+    let before = Self.workingDirectory()
     #expect(try failureToConnect(folder.path, by: .workingDirectory) == nil)
-    #expect(workingDirectory() == before)
+    #expect(Self.workingDirectory() == before)
     withExtendedLifetime(listener) {}
   }
 
-  @Test func `a thread that may have a working directory of its own uses it`() {
-    #expect(SocketPath.available == .workingDirectory)
+  @Test func `a look-up leaves the directory, and a failed one stays out of it`() throws {
+    folder.makeDirectory("entry")
+    let places = try onThread { [path = folder.path as String] in
+      visited(path)
+    }
+    let home = FileIdentity(path: folder.path)
+    #expect(places == [FileIdentity(path: folder.path("entry")), home, home])
   }
-
   @Test(.enabled(if: isRoot)) func `in an empty root directory there is a way too`() async throws {
     folder.makeDirectory("entry")
     let listener = try ListeningSocket(.unix(path: folder.path("entry/tls-socket")))
     await #expect(processExitsWith: .success) { [path = folder.path as String] in
       require(unsafe chroot(path))
-      let way = SocketPath.available
-      try way.prepareThread()
+      var way = try SocketPath()
       let error = failure { () throws(Errno) in
-        let entry = try Directory(path: "/").directory(Array("entry".utf8), by: way)
+        let entry = try Directory(path: "/").directory(Array("entry".utf8), by: &way)
         _ = try entry.connect(to: "tls-socket", by: way)
       }
       #expect(error == nil)
@@ -78,17 +81,33 @@ import Testing
   }
 
   /// The error of connecting to `tls-socket` in the directory; nil if that works.
-  private func failureToConnect(_ path: String, by way: SocketPath) throws -> Errno? {
+  private func failureToConnect(_ path: String, by kind: SocketPath.Kind) throws -> Errno? {
     try onThread {
       failure { () throws(Errno) in
-        try way.prepareThread()
-        let directory = try Directory(path: path).directory([UInt8(ascii: ".")], by: way)
+        var way = try SocketPath(kind)
+        let directory = try Directory(path: path).directory([UInt8(ascii: ".")], by: &way)
         _ = try directory.connect(to: "tls-socket", by: way)
       }
     }
   }
 
-  private func workingDirectory() -> FileIdentity? {
+  /// Where the thread is after an entry is reached, left, and another not found.
+  private func visited(_ path: String) -> [FileIdentity?] {
+    var places: [FileIdentity?] = []
+    let error = failure { () throws(Errno) in
+      var way = try SocketPath(.workingDirectory)
+      let hosts = try Directory(path: path)
+      _ = try hosts.directory(Array("entry".utf8), by: &way)
+      places.append(Self.workingDirectory())
+      hosts.leave(by: &way)
+      places.append(Self.workingDirectory())
+      _ = try hosts.directory(Array("none".utf8), by: &way)
+    }
+    #expect(error == .noSuchFileOrDirectory)
+    return places + [Self.workingDirectory()]
+  }
+
+  private static func workingDirectory() -> FileIdentity? {
     let directory = Descriptor(owning: require(unsafe open(".", O_RDONLY)))
     return Descriptor.identity(of: directory.number)
   }

@@ -67,7 +67,7 @@ struct UnixConnection: ~Copyable {
   init() throws {
     let folder = TemporaryDirectory()
     let listener = try ListeningSocket(.unix(path: folder.path("tls-socket")))
-    let client = try Directory(path: folder.path).connect(to: "tls-socket", by: .procfs)
+    let client = try Directory(path: folder.path).connect(to: "tls-socket", by: SocketPath(.procfs))
     let server = try acceptedSocket(listener)
     self.client = client
     self.server = server

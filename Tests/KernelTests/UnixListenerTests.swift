@@ -15,7 +15,7 @@ import Wire
     let listener = try ListeningSocket(.unix(path: path))
     #expect(listener.name == "unix:\(path)")
     #expect(!listener.isInternet)
-    _ = try Directory(path: folder.path).connect(to: "sniproxy.sock", by: .procfs)
+    _ = try Directory(path: folder.path).connect(to: "sniproxy.sock", by: SocketPath(.procfs))
     let endpoint = try acceptedEndpoint(listener)
     #expect(endpoint == .local)
   }
@@ -32,14 +32,14 @@ import Wire
   @Test func `a stale socket is replaced`() throws {
     makeStaleSocket(path)
     let listener = try ListeningSocket(.unix(path: path))
-    _ = try Directory(path: folder.path).connect(to: "sniproxy.sock", by: .procfs)
+    _ = try Directory(path: folder.path).connect(to: "sniproxy.sock", by: SocketPath(.procfs))
     withExtendedLifetime(listener) {}
   }
 
   @Test func `a live socket is an error, and goes on`() throws {
     let listener = try ListeningSocket(.unix(path: path))
     #expect(failureToListen() == .addressInUse)
-    _ = try Directory(path: folder.path).connect(to: "sniproxy.sock", by: .procfs)
+    _ = try Directory(path: folder.path).connect(to: "sniproxy.sock", by: SocketPath(.procfs))
     let accepted = try listener.accept() != nil
     #expect(accepted)
   }

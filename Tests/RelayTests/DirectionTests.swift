@@ -34,9 +34,9 @@ import Testing
   @Test func movesWhatIsThereAndThenWaits() {
     let source = End()
     let sink = End()
-    var direction = Direction(to: .unix)
+    var direction = Direction(from: .unix, to: .unix)
     #expect(source.write([1, 2, 3]) == 3)
-    guard case .waiting = direction.relay(from: source.socket, to: sink.socket, by: &ferry, .untilShort) else {
+    guard case .waiting = direction.relay(from: source.socket, to: sink.socket, by: &ferry) else {
       Issue.record("not waiting")
       return
     }
@@ -50,17 +50,17 @@ import Testing
   @Test func whatItBeginsWithComesFirst() {
     let source = End()
     let sink = End()
-    var direction = Direction(to: .unix)
+    var direction = Direction(from: .unix, to: .unix)
     direction.begin(with: [9, 8])
     #expect(source.write([7]) == 1)
-    _ = direction.relay(from: source.socket, to: sink.socket, by: &ferry, .untilShort)
+    _ = direction.relay(from: source.socket, to: sink.socket, by: &ferry)
     #expect(sink.read() == [9, 8, 7])
   }
 
   @Test func holdsWhatTheSinkDoesNotTakeAndLosesNothing() {
     let source = End()
     let sink = End()
-    var direction = Direction(to: .unix)
+    var direction = Direction(from: .unix, to: .unix)
     var sent: [UInt8] = []
     var received: [UInt8] = []
     var wasHolding = false
@@ -68,12 +68,12 @@ import Testing
       let block = (0..<10_007).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ round) }
       let count = source.write(block)
       if count > 0 { sent += block.prefix(count) }
-      _ = direction.relay(from: source.socket, to: sink.socket, by: &ferry, .untilShort)
+      _ = direction.relay(from: source.socket, to: sink.socket, by: &ferry)
       wasHolding = wasHolding || direction.isHolding
       if round % 60 == 59 { received += sink.read() }
     }
     while received.count < sent.count {
-      _ = direction.relay(from: source.socket, to: sink.socket, by: &ferry, .untilShort)
+      _ = direction.relay(from: source.socket, to: sink.socket, by: &ferry)
       let bytes = sink.read()
       if bytes.isEmpty, !direction.isHolding { break }
       received += bytes
@@ -87,16 +87,16 @@ import Testing
   @Test func tellsWhoEndedAndWhoFailed() {
     let source = End()
     let sink = End()
-    var direction = Direction(to: .unix)
+    var direction = Direction(from: .unix, to: .unix)
     shutdown(source.peer, Int32(SHUT_WR))
-    guard case .sourceEnded = direction.relay(from: source.socket, to: sink.socket, by: &ferry, .untilShort) else {
+    guard case .sourceEnded = direction.relay(from: source.socket, to: sink.socket, by: &ferry) else {
       Issue.record("the end of stream was not seen")
       return
     }
     let other = End()
     #expect(other.write([1]) == 1)
     shutdown(sink.peer, Int32(SHUT_RD))
-    guard case .sinkFailed(.brokenPipe) = direction.relay(from: other.socket, to: sink.socket, by: &ferry, .untilShort)
+    guard case .sinkFailed(.brokenPipe) = direction.relay(from: other.socket, to: sink.socket, by: &ferry)
     else {
       Issue.record("the broken pipe was not seen")
       return

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/utsname.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -63,6 +64,15 @@ static inline int linux_getsockname(int fd, struct sockaddr_storage *address, so
 }
 static inline int linux_stream_socket(int family) {
   return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+// recvmsg without room for control data: was_cut tells that there was some.
+static inline ssize_t linux_receive(int fd, void *buffer, size_t count, int *was_cut) {
+  struct iovec region = {buffer, count};
+  struct msghdr message = {.msg_iov = &region, .msg_iovlen = 1};
+  ssize_t result = recvmsg(fd, &message, 0);
+  *was_cut = result >= 0 && message.msg_flags & MSG_CTRUNC;
+  return result;
 }
 
 static inline void linux_syslog(int priority, const char *message) { syslog(priority, "%s", message); }
