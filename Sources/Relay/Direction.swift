@@ -129,12 +129,13 @@ package struct Direction: ~Copyable {
   ) -> Outcome {
     let before = delivered
     if bulkWay == nil { prepareForBulk(sink) }
+    var outcome: Outcome?
     if bulkWay == .splice, let pipe = ferry.takePipe() {
-      if let outcome = splice(from: source, to: sink, through: pipe, &ferry) { return outcome }
+      outcome = splice(from: source, to: sink, through: pipe, &ferry)
     }
-    let outcome = copy(from: source, to: sink, through: ferry.buffer)
+    let result = outcome ?? copy(from: source, to: sink, through: ferry.buffer)
     if willBeTold, delivered - before < Self.smallestRead { appetite = Self.smallestRead }
-    return outcome
+    return result
   }
 
   /// Splicing saves both copies. But a socket that the kernel paces with a timer, as BBR does, takes spliced bytes faster
@@ -150,14 +151,13 @@ package struct Direction: ~Copyable {
     }
   }
 
-  /// Splices for as long as that moves much. Nil when the rest is to be copied: only a read tells what a splice left, and
-  /// whether the source has ended.
+  /// Splices until nothing is left. Nil when there is something that cannot be spliced.
   private mutating func splice(
     from source: borrowing Socket, to sink: borrowing Socket, through pipe: consuming Pipe, _ ferry: inout Ferry
   ) -> Outcome? {
     var outcome: Outcome?
     var turn = 0
-    while outcome == nil {
+    repeat {
       var count = 0
       do throws(Errno) {
         count = try pipe.fill(from: source, most: Self.largestRead)
@@ -170,12 +170,30 @@ package struct Direction: ~Copyable {
         _ = try? pipe.drain(into: ferry.buffer)
         outcome = .sinkFailed(error)
       }
-      if count < Self.bulk { break }
       turn += count
+      if outcome == nil, count < Self.bulk {
+        outcome = whatIsLeft(in: source, ferry.buffer)
+        if count == 0 { break }
+      }
       if turn >= Self.longestTurn { outcome = outcome ?? .waiting }
-    }
+    } while outcome == nil
     if pipe.count == 0 { ferry.giveBack(pipe) }
     return outcome
+  }
+
+  /// Nil when there is something. A splice does not tell: of the end, of nothing and of urgent bytes it says the same.
+  private mutating func whatIsLeft(in source: borrowing Socket, _ buffer: borrowing Buffer) -> Outcome? {
+    do throws(Errno) {
+      switch try source.peek(into: buffer, 0..<1) {
+      case .moved: return nil
+      case .endOfStream: return .sourceEnded
+      case .wouldBlock:
+        willBeTold = true
+        return .waiting
+      }
+    } catch {
+      return .sourceFailed(error)
+    }
   }
 
   /// False if the destination did not take all of it. What it did not take is held in memory: the pipe is the worker's.
