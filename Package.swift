@@ -74,8 +74,7 @@ let package = Package(
     .testTarget(
       name: "KernelTests", dependencies: ["Kernel", "Wire", "CLinux"], cSettings: gnu, swiftSettings: swift),
     .testTarget(
-      name: "RelayTests", dependencies: ["Relay", "Kernel", "Wire"], cSettings: gnu,
-      swiftSettings: swift),
+      name: "RelayTests", dependencies: ["Relay", "Kernel", "Wire", "CLinux"], cSettings: gnu, swiftSettings: swift),
     .testTarget(name: "EndToEndTests", swiftSettings: swift),
   ]
 )
