@@ -200,16 +200,19 @@ package struct Direction: ~Copyable {
   private mutating func deliver(
     _ pipe: inout Pipe, to sink: borrowing Socket, _ buffer: borrowing Buffer
   ) throws(Errno) -> Bool {
+    var mayTakeMore = false
     do throws(Errno) {
       while pipe.count > 0, case .moved(let moved) = try pipe.drain(to: sink) { delivered += UInt64(moved) }
     } catch {
       guard error.isOfSplice else { throw error }
       bulkWay = .copy
+      mayTakeMore = true
     }
     guard pipe.count > 0 else { return true }
     held = try pipe.drain(into: buffer)
     heldFrom = 0
-    return false
+    // A sink that did not say that it is full does not tell when it no longer is.
+    return mayTakeMore ? try deliverHeld(to: sink) : false
   }
 
   // MARK: - Through memory

@@ -26,7 +26,7 @@ struct Supervisor: ~Copyable {
       try attempt("become", "user \(options.user ?? "")") { () throws(Errno) in try user.become() }
     }
     let workers = options.workers ?? availableProcessors()
-    let limit = try Self.connectionLimit(options, reserved: 32 + 4 * workers + listeners.count, log)
+    let limit = try Self.connectionLimit(options, reserved: 32 + 5 * workers + listeners.count, log)
     let settings = Settings(
       helloTimeout: options.helloTimeout.nanoseconds, connectTimeout: options.connectTimeout.nanoseconds,
       accessLog: options.accessLog, heartbeat: serviceManager.watchdogInterval.map { $0 / 4 })
@@ -162,6 +162,11 @@ struct Supervisor: ~Copyable {
   // MARK: - Setting up
 
   private static func openHosts(_ options: Options) throws(Failure) -> HostsDirectory {
+    // As each worker will do for itself.
+    _ = try attempt("find a way to look up hosts", "which takes unshare(2) with CLONE_FS or /proc") {
+      () throws(Errno) in
+      try SocketPath()
+    }
     do throws(Errno) {
       return try HostsDirectory(path: options.hosts, hashed: options.hashed)
     } catch .noSuchFileOrDirectory, .notDirectory {
