@@ -24,9 +24,16 @@ struct Passage {
   let proxy: Proxy
   let backend: Listener
 
-  init(_ transport: Transport = .ip4, options: [String] = []) throws {
+  /// - Parameter user: whom sniproxy becomes; only root can say so
+  init(_ transport: Transport = .ip4, options: [String] = [], user: UInt32? = nil) throws {
     let hosts = try HostsDirectory()
     backend = try hosts.addBackend("test.test")
+    var options = options
+    if let user {
+      options += ["--user", "\(user)"]
+      try FileManager.default.setAttributes(
+        [.posixPermissions: 0o777], ofItemAtPath: "\(hosts.path)/test.test/tls-socket")
+    }
     proxy = try Proxy(hosts, options: options, listen: [transport.listen])
   }
 

@@ -31,19 +31,44 @@ struct Vitals {
     }
   }
 
-  /// Whether it waits until it can write to a socket, as proc_pid_fdinfo(5) shows it for epoll.
-  var waitsForRoom: Bool {
+  /// How many pipes it has.
+  var pipes: Int {
     get throws {
-      try descriptors.contains { descriptor in
+      let files = try descriptors.compactMap { number in
         // One that has been closed meanwhile is none.
-        guard let lines = try? read("fdinfo/\(descriptor)").split(separator: "\n") else { return false }
-        return lines.contains { line in
+        try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/fd/\(number)")
+      }
+      return Set(files.filter { $0.hasPrefix("pipe:") }).count
+    }
+  }
+
+  /// Whether it waits until it can write to a socket.
+  var waitsForRoom: Bool { get throws { try watched.contains { $0 & 4 != 0 } } }
+
+  /// What it is told of each file that it watches, as proc_pid_fdinfo(5) shows it for epoll.
+  var watched: [UInt32] {
+    get throws {
+      try descriptors.flatMap { descriptor -> [UInt32] in
+        // One that has been closed meanwhile is none.
+        guard let lines = try? read("fdinfo/\(descriptor)").split(separator: "\n") else { return [] }
+        return lines.compactMap { line in
           guard line.hasPrefix("tfd:"), let events = line.firstMatch(of: /events:\s*([0-9a-f]+)/)?.output.1 else {
-            return false
+            return nil
           }
-          return (UInt32(events, radix: 16) ?? 0) & 4 != 0
+          return UInt32(events, radix: 16)
         }
       }
+    }
+  }
+
+  /// Where its threads are.
+  var workingDirectories: Set<String> {
+    get throws {
+      let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")
+      return Set(
+        try threads.map { thread in
+          try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/task/\(thread)/cwd")
+        })
     }
   }
 
