@@ -112,8 +112,8 @@ struct Worker: ~Copyable {
 
   // MARK: - Accepting
 
-  /// Takes one client a turn, and more where turn after turn had enough: so a burst is served in few turns, and a call
-  /// that finds none is rare.
+  /// Takes one client a turn, and more where turn after turn had enough: so a call that finds none is rare, and the last of
+  /// a burst does not wait until the first are closed.
   private mutating func accept(from index: Int) {
     let listener = listeners[index]
     for accepted in 0..<acceptedAtOnce {
@@ -140,7 +140,7 @@ struct Worker: ~Copyable {
       }
     }
     fullTurns += 1
-    if fullTurns % Self.fullTurnsForMore == 0 { acceptedAtOnce = min(acceptedAtOnce * 2, Self.mostAcceptedAtOnce) }
+    if fullTurns >= Self.fullTurnsForMore { acceptedAtOnce = min(acceptedAtOnce * 2, Self.mostAcceptedAtOnce) }
   }
 
   private mutating func pauseAtLimit() {
@@ -197,8 +197,7 @@ struct Worker: ~Copyable {
 
   private static let firstListenerSlot = 0x8000_0000
   private static let wakeupSlot = 0xffff_ffff
-  /// Few enough that other workers get their share of a burst.
-  private static let mostAcceptedAtOnce = 16
-  private static let fullTurnsForMore = 16
+  private static let mostAcceptedAtOnce = 128
+  private static let fullTurnsForMore = 4
   private static let acceptPause: Int64 = 100_000_000
 }
