@@ -48,8 +48,8 @@ import Testing
   }
 
   /// Against a dictionary that is searched from end to end.
-  @Test(arguments: 0..<20) func agreesWithTheObviousWay(seed: UInt64) {
-    var random = SplitMix(seed)
+  @Test(arguments: 0..<20) func agreesWithTheObviousWay(seed: Int) {
+    var random = Dice(seed: seed)
     var deadlines = deadlines()
     var plain: [Int: (due: Int64, kind: Deadlines.Kind)] = [:]
     let lengths: [Deadlines.Kind: Int64] = [.hello: 100, .retrySoon: 10, .retryLater: 50, .linger: 70]
@@ -75,19 +75,5 @@ import Testing
       }
       #expect(deadlines.next == plain.values.map(\.due).min())
     }
-  }
-}
-
-struct SplitMix: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
   }
 }
