@@ -233,7 +233,7 @@ struct Session: ~Copyable {
   private mutating func resetWhenDelivered(looks: Int, _ engine: inout Engine) -> Fate {
     // A Unix socket has no reset to send.
     guard connection.clientKind != .unix else { return over(nil, &engine) }
-    connection.client.push()
+    if looks == 0 { connection.client.push() }
     guard connection.client.unacknowledged > 0 else {
       connection.client.resetOnClose()
       return over(nil, &engine)
