@@ -60,7 +60,7 @@ struct RunCommand: ParsableCommand {
   private func measure(_ competitors: [Program], _ found: Programs, _ versions: [Results.Version]) throws -> Results {
     let bench = try Bench(corpus: places.corpus, repeating: quick ? 10 : 60)
     defer { bench.scratch.remove() }
-    let rounds = rounds ?? (quick ? 1 : 5)
+    let rounds = rounds ?? (quick ? 1 : 9)
     let scale = quick ? Scale.quick : .full
     let comparison = Comparison(
       bench: bench, programs: found, competitors: competitors, works: only.isEmpty ? Work.allCases : only, scale: scale,

@@ -8,10 +8,10 @@ struct TextReport {
     var lines = ["", "Medians of \(results.rounds) rounds. * = the load could not go faster.", ""]
     for work in results.works { lines += table(of: work) + [""] }
     lines += results.growth.flatMap(growth) + [""]
-    if results.disturbance > 0 {
+    if results.disturbance >= 0.005 {
       let part = String(format: "%.0f %%", results.disturbance * 100)
       lines.append("Others disturbed \(part) of the measurements, which were left out where there was a quiet one.")
-      lines.append("Better repeat this on a quiet machine.")
+      if results.disturbance > 0.1 { lines.append("Better repeat this on a quiet machine.") }
     }
     return lines.joined(separator: "\n")
   }

@@ -131,7 +131,7 @@ struct Scale {
   let connections: Int
   let bursts: Int
 
-  static let full = Scale(warmUp: 0.2, seconds: 0.8, connections: 12_000, bursts: 5)
+  static let full = Scale(warmUp: 0.15, seconds: 0.4, connections: 6_000, bursts: 5)
   static let quick = Scale(warmUp: 0.15, seconds: 0.3, connections: 4_000, bursts: 2)
 }
 
