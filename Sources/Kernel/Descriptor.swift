@@ -47,7 +47,7 @@ package struct Descriptor: ~Copyable, Sendable {
 }
 
 /// What tells one file from another for as long as either exists.
-package struct FileIdentity: Equatable, Sendable {
+package struct FileIdentity: Hashable, Sendable {
   package let device: UInt64
   package let inode: UInt64
 

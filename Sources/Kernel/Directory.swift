@@ -5,13 +5,20 @@ import Glibc
 package struct Directory: ~Copyable, Sendable {
   private let descriptor: Descriptor
 
+  var number: Int32 { descriptor.number }
+
   /// The corresponding C function is `open` with `O_PATH`.
   package init(path: String) throws(Errno) {
     descriptor = Descriptor(
       owning: try call { unsafe linux_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY) })
   }
 
+  init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
+
   private init(owning number: Int32) { descriptor = Descriptor(owning: number) }
+
+  /// Its own status. The corresponding C function is `fstat`.
+  package var status: FileStatus { get throws(Errno) { try FileStatus(of: number) } }
 
   /// The directory of this name in this one, or at the end of a link of this name. By way of the working directory it is
   /// the thread's, until `leave` or the next one.
@@ -22,17 +29,7 @@ package struct Directory: ~Copyable, Sendable {
   ///
   /// - Precondition: the name has at most 253 bytes, of which none is "/" or NUL.
   package func directory(_ name: [UInt8], by way: inout SocketPath) throws(Errno) -> Directory {
-    precondition(name.count <= 253)
-    var path = InlineArray<256, UInt8>(repeating: 0)
-    for (index, byte) in name.enumerated() {
-      precondition(byte != UInt8(ascii: "/") && byte != 0)
-      path[index] = byte
-    }
-    path[name.count] = UInt8(ascii: "/")
-    path[name.count + 1] = UInt8(ascii: ".")
-    var span = path.mutableSpan
-    return try unsafe span.withUnsafeMutableBytes { bytes throws(Errno) in
-      let path = unsafe bytes.assumingMemoryBound(to: CChar.self).baseAddress!
+    try unsafe Self.withPath(name, "/.") { path throws(Errno) in
       switch way.kind {
       case .procfs:
         return Directory(owning: try call { unsafe linux_openat(descriptor.number, path, O_PATH | O_DIRECTORY) })
@@ -42,6 +39,29 @@ package struct Directory: ~Copyable, Sendable {
         way.standsElsewhere()
         return Directory(owning: AT_FDCWD)
       }
+    }
+  }
+
+  /// What the entry of this name is itself, be it a link. The corresponding C function is `fstatat`.
+  ///
+  /// - Precondition: as for `directory`.
+  package func status(of name: [UInt8]) throws(Errno) -> FileStatus {
+    try unsafe Self.withPath(name, "") { path throws(Errno) in unsafe try FileStatus(of: path, in: descriptor.number) }
+  }
+
+  private static func withPath<Result: ~Copyable>(
+    _ name: [UInt8], _ suffix: StaticString, _ body: (UnsafePointer<CChar>) throws(Errno) -> Result
+  ) throws(Errno) -> Result {
+    precondition(name.count <= 253)
+    var path = InlineArray<256, UInt8>(repeating: 0)
+    for (index, byte) in name.enumerated() {
+      precondition(byte != UInt8(ascii: "/") && byte != 0)
+      path[index] = byte
+    }
+    for index in 0..<suffix.utf8CodeUnitCount { path[name.count + index] = unsafe suffix.utf8Start[index] }
+    var span = path.mutableSpan
+    return try unsafe span.withUnsafeMutableBytes { bytes throws(Errno) in
+      try unsafe body(bytes.assumingMemoryBound(to: CChar.self).baseAddress!)
     }
   }
 
@@ -62,6 +82,20 @@ package struct Directory: ~Copyable, Sendable {
     }
   }
 
+  /// True if the entry of this name is a link. The corresponding C function is `readlinkat`.
+  ///
+  /// - Throws: `.noSuchFileOrDirectory` if there is none.
+  package func containsLink(_ name: StaticString) throws(Errno) -> Bool {
+    let number = descriptor.number
+    do throws(Errno) {
+      var start: CChar = 0
+      try call { unsafe readlinkat(number, cString(name), &start, 1) }
+      return true
+    } catch .invalidArgument {
+      return false
+    }
+  }
+
   /// A connection to the Unix socket of this name in a directory that was reached in the same way.
   ///
   /// However long the directory's path is, the 108 bytes of a socket address do not show. The corresponding C functions
@@ -71,15 +105,10 @@ package struct Directory: ~Copyable, Sendable {
   package func connect(to name: StaticString, by way: SocketPath) throws(Errno) -> Socket {
     let socket = try Socket.unix()
     switch way.kind {
-    case .procfs: try socket.connect(to: Self.address("/proc/self/fd/\(descriptor.number)/\(name)"))
+    case .procfs: try socket.connect(to: .descriptor(descriptor.number, name))
     case .workingDirectory: try socket.connect(to: SocketAddress(name: name))
     }
     return socket
-  }
-
-  private static func address(_ path: String) -> SocketAddress {
-    guard let address = SocketAddress(path: Array(path.utf8)) else { preconditionFailure("\(path) is too long") }
-    return address
   }
 }
 
@@ -93,6 +122,9 @@ package struct SocketPath {
   }
 
   let kind: Kind
+  /// True if a thread can connect to a socket that it has opened (`O_PATH`), whatever has the socket's name by then: through
+  /// `/proc/self/fd`.
+  package let isExact: Bool
   /// The descriptor of the directory that the thread is known to stand in, or -1.
   private var place: Int32 = -1
 
@@ -103,7 +135,7 @@ package struct SocketPath {
     do throws(Errno) {
       try self.init(.workingDirectory)
     } catch {
-      guard unsafe access("/proc/self/fd", X_OK) == 0 else { throw error }
+      guard Self.hasProcfs else { throw error }
       try self.init(.procfs)
     }
   }
@@ -112,16 +144,19 @@ package struct SocketPath {
   package init(_ kind: Kind) throws(Errno) {
     if kind == .workingDirectory { try call { unshare(CLONE_FS) } }
     self.kind = kind
+    isExact = Self.hasProcfs
   }
 
+  private static var hasProcfs: Bool { unsafe access("/proc/self/fd", X_OK) == 0 }
+
   /// The corresponding C function is `fchdir`.
-  fileprivate mutating func stand(in directory: Int32) throws(Errno) {
+  mutating func stand(in directory: Int32) throws(Errno) {
     guard place != directory else { return }
     try call { fchdir(directory) }
     place = directory
   }
 
-  fileprivate mutating func standsElsewhere() { place = -1 }
+  mutating func standsElsewhere() { place = -1 }
 }
 
 private func cString(_ text: StaticString) -> UnsafePointer<CChar> {

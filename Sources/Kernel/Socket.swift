@@ -145,6 +145,14 @@ package struct Socket: ~Copyable, Sendable {
     try call { unsafe address.withPointer { address, length in unsafe linux_connect(number, address, length) } }
   }
 
+  /// The user whose process listens at the other end of a Unix socket (`SO_PEERCRED`, unix(7)); nil if that cannot be told.
+  package var peerUser: UserID? {
+    var credentials = ucred()
+    var length = socklen_t(MemoryLayout<ucred>.size)
+    guard unsafe getsockopt(number, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0 else { return nil }
+    return credentials.uid
+  }
+
   /// The socket's own address.
   package var localEndpoint: Endpoint { SocketAddress(localOf: number)?.endpoint ?? .local }
 }

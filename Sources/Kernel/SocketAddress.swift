@@ -61,6 +61,13 @@ package struct SocketAddress {
     self.init(copying: unix)
   }
 
+  /// The socket that is open as this descriptor (`O_PATH`), or one in the directory that is (proc(5), `/proc/PID/fd`).
+  static func descriptor(_ number: Int32, _ name: StaticString? = nil) -> SocketAddress {
+    let path = "/proc/self/fd/\(number)" + (name.map { "/\($0)" } ?? "")
+    guard let address = SocketAddress(path: Array(path.utf8)) else { preconditionFailure("\(path) is too long") }
+    return address
+  }
+
   /// The longest path with the NUL that ends it (unix(7)).
   package static let longestPath = 107
 

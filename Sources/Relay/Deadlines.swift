@@ -20,6 +20,7 @@ package struct Deadlines {
   private struct Queue {
     var first = none
     var last = none
+    var count = 0
   }
 
   /// By the session's slot.
@@ -38,6 +39,7 @@ package struct Deadlines {
     links[slot] = Link(kind: kind, due: now + lengths[kind.rawValue], previous: previous)
     if previous == none { queues[kind.rawValue].first = Int32(slot) } else { links[Int(previous)].next = Int32(slot) }
     queues[kind.rawValue].last = Int32(slot)
+    queues[kind.rawValue].count += 1
   }
 
   package mutating func cancel(_ slot: Int) {
@@ -53,7 +55,17 @@ package struct Deadlines {
     } else {
       links[Int(link.next)].previous = link.previous
     }
+    queues[kind.rawValue].count -= 1
     links[slot] = Link()
+  }
+
+  /// How many there are of this kind.
+  package func count(_ kind: Kind) -> Int { queues[kind.rawValue].count }
+
+  /// The one of this kind that was set first; nil if there is none.
+  package func first(_ kind: Kind) -> (slot: Int, due: Int64)? {
+    let first = Int(queues[kind.rawValue].first)
+    return first == none ? nil : (first, links[first].due)
   }
 
   /// When the next one falls due; nil if there is none.

@@ -5,6 +5,7 @@ struct Engine: ~Copyable {
   let settings: Settings
   let hosts: HostsDirectory
   var socketPath: SocketPath
+  let clients: Quota<ClientNetwork>?
   let report: @Sendable (Event) -> Void
   var ferry = Ferry()
   var poller: Poller
@@ -28,13 +29,16 @@ package struct Settings: Sendable {
   package var helloTimeout: Int64
   package var connectTimeout: Int64
   package var accessLog: Bool
+  /// Connections of one client at once; nil for any number.
+  package var maxPerClient: Int?
   /// How often each worker's loop must turn though nothing happens; nil if it need not.
   package var heartbeat: Int64?
 
-  package init(helloTimeout: Int64, connectTimeout: Int64, accessLog: Bool, heartbeat: Int64?) {
+  package init(helloTimeout: Int64, connectTimeout: Int64, accessLog: Bool, maxPerClient: Int?, heartbeat: Int64?) {
     self.helloTimeout = helloTimeout
     self.connectTimeout = connectTimeout
     self.accessLog = accessLog
+    self.maxPerClient = maxPerClient
     self.heartbeat = heartbeat
   }
 }

@@ -6,15 +6,29 @@ import Wire
 package final class HostsDirectory: Sendable {
   private let directory: Directory
   private let hashed: Bool
+  /// nil where anybody may lead a name to any socket.
+  private let delegation: Delegation?
+  /// nil where there is no limit.
+  private let quota: Quota<FileIdentity>?
+  /// True if anybody may replace what is another's in it.
+  package let isOpenToAll: Bool
 
-  package init(path: String, hashed: Bool) throws(Errno) {
+  /// - Parameters:
+  ///   - hashed: entries are named by the SHA-256 of the name.
+  ///   - anySocketOwner: the rule for delegated names is off.
+  ///   - maxPerHost: connections of one host directory at once; nil for any number.
+  package init(path: String, hashed: Bool, anySocketOwner: Bool, maxPerHost: Int?) throws(Errno) {
     directory = try Directory(path: path)
     self.hashed = hashed
+    let status = try directory.status
+    isOpenToAll = status.isOpenToAll
+    delegation = anySocketOwner ? nil : Delegation(hosts: status)
+    quota = maxPerHost.map { Quota(most: $0) }
   }
 
   /// What came of an attempt to reach a host's backend.
   enum Reached: ~Copyable {
-    case connected(Socket, ProxyHeader?)
+    case connected(Socket, ProxyHeader?, Quota<FileIdentity>.Place?)
     /// The backend's backlog is full. No event tells when that ends.
     case backlogFull
     case refused(Refusal)
@@ -33,36 +47,70 @@ package final class HostsDirectory: Sendable {
     }
   }
 
-  /// One descriptor serves for the flags and the socket, so that both are of one and the same directory.
   private func connect(_ entry: [UInt8], by way: inout SocketPath) throws(Refusal) -> Reached {
-    let host = try open(entry, by: &way)
     defer { directory.leave(by: &way) }
+    guard let delegation else {
+      return try connect(to: open(entry, by: &way), &way)
+    }
+    if delegation.isAdministrators(try status(entry)) {
+      let host = try open(entry, by: &way)
+      if try !hasLinkedSocket(host) { return try connect(to: host, &way) }
+    }
+    return try connect(along: Trail(from: directory), to: entry, delegation, &way)
+  }
+
+  /// One descriptor serves for the flags and the socket, so that both are of one and the same directory.
+  private func connect(to host: consuming Directory, _ way: inout SocketPath) throws(Refusal) -> Reached {
     let header = try proxyHeader(host)
+    let place = try takePlace(host)
     do throws(Errno) {
-      return .connected(try host.connect(to: "tls-socket", by: way), header)
+      return .connected(try host.connect(to: Self.socketName, by: way), header, place)
     } catch .wouldBlock {
       return .backlogFull
-    } catch .noSuchFileOrDirectory, .notDirectory {
-      throw .noSocket
-    } catch .permissionDenied {
-      throw .noPermission
-    } catch .connectionRefused {
-      throw .backendRefused
     } catch {
-      throw .backendFailed(code: error.code)
+      throw Self.connectRefusal(error)
     }
   }
 
-  private func open(_ entry: [UInt8], by way: inout SocketPath) throws(Refusal) -> Directory {
+  /// The same where others than administrators may have a say.
+  private func connect(
+    along trail: consuming Trail, to entry: [UInt8], _ delegation: Delegation, _ way: inout SocketPath
+  ) throws(Refusal) -> Reached {
+    let host: Directory
     do throws(Errno) {
-      return try directory.directory(entry, by: &way)
-    } catch .noSuchFileOrDirectory, .notDirectory, .nameTooLong {
-      throw .unknownName
-    } catch .permissionDenied {
-      throw .noPermission
+      try trail.follow(entry)
+      host = try trail.takeDirectory()
     } catch {
-      throw .lookUpFailed(code: error.code)
+      throw Self.lookUpRefusal(error)
     }
+    let header = try proxyHeader(host)
+    let place = try takePlace(host)
+    do throws(Errno) { try trail.follow(Array("\(Self.socketName)".utf8)) } catch { throw Self.connectRefusal(error) }
+    let user = try delegation.onlyUser(trail)
+    do throws(Errno) {
+      let file = try trail.status
+      let socket = try trail.connect(by: &way)
+      if let user, !delegation.belongs(socket, file: way.isExact ? file : nil, to: user) {
+        return .refused(.socketOfAnother(than: user))
+      }
+      return .connected(socket, header, place)
+    } catch .wouldBlock {
+      return .backlogFull
+    } catch {
+      throw Self.connectRefusal(error)
+    }
+  }
+
+  private func status(_ entry: [UInt8]) throws(Refusal) -> FileStatus {
+    do throws(Errno) { return try directory.status(of: entry) } catch { throw Self.lookUpRefusal(error) }
+  }
+
+  private func open(_ entry: [UInt8], by way: inout SocketPath) throws(Refusal) -> Directory {
+    do throws(Errno) { return try directory.directory(entry, by: &way) } catch { throw Self.lookUpRefusal(error) }
+  }
+
+  private func hasLinkedSocket(_ host: borrowing Directory) throws(Refusal) -> Bool {
+    do throws(Errno) { return try host.containsLink(Self.socketName) } catch { throw Self.connectRefusal(error) }
   }
 
   private func proxyHeader(_ host: borrowing Directory) throws(Refusal) -> ProxyHeader? {
@@ -75,4 +123,31 @@ package final class HostsDirectory: Sendable {
       throw .lookUpFailed(code: error.code)
     }
   }
+
+  private func takePlace(_ host: borrowing Directory) throws(Refusal) -> Quota<FileIdentity>.Place? {
+    guard let quota else { return nil }
+    let status: FileStatus
+    do throws(Errno) { status = try host.status } catch { throw Self.lookUpRefusal(error) }
+    guard let place = quota.take(status.identity) else { throw .hostLimit }
+    return place
+  }
+
+  private static func lookUpRefusal(_ error: Errno) -> Refusal {
+    switch error {
+    case .noSuchFileOrDirectory, .notDirectory, .nameTooLong: .unknownName
+    case .permissionDenied: .noPermission
+    default: .lookUpFailed(code: error.code)
+    }
+  }
+
+  private static func connectRefusal(_ error: Errno) -> Refusal {
+    switch error {
+    case .noSuchFileOrDirectory, .notDirectory: .noSocket
+    case .permissionDenied: .noPermission
+    case .connectionRefused: .backendRefused
+    default: .backendFailed(code: error.code)
+    }
+  }
+
+  private static let socketName: StaticString = "tls-socket"
 }

@@ -16,6 +16,9 @@ package final class Proxy: Sendable {
   /// Signalled when something happened that whoever runs the proxy waits for.
   package let changed: Wakeup
   let hosts: HostsDirectory
+  /// nil where there is no limit.
+  let clients: Quota<ClientNetwork>?
+  let unfinished: UnfinishedHellos
   let report: @Sendable (Event) -> Void
   private let workers: [WorkerControl]
   private let phaseNumber = Atomic(Phase.running.rawValue)
@@ -28,10 +31,12 @@ package final class Proxy: Sendable {
     self.hosts = hosts
     self.report = report
     admission = Admission(limit: limit, now: monotonicNow())
+    clients = settings.maxPerClient.map { Quota(most: $0) }
     changed = try Wakeup()
     var controls: [WorkerControl] = []
     for _ in 0..<workers { controls.append(try WorkerControl()) }
     self.workers = controls
+    unfinished = UnfinishedHellos(most: max(1, limit / 2), of: controls)
   }
 
   package var phase: Phase {
@@ -90,6 +95,7 @@ package final class WorkerControl: Sendable {
   let wakeup: Wakeup
   let lastTurn = Atomic<Int64>(monotonicNow())
   let state = Atomic(State.starting.rawValue)
+  let hellos = WorkerHellos()
   /// Handed to the worker, so that it holds the last reference to them.
   let listeners = Mutex<[ListeningSocket]>([])
 

@@ -26,6 +26,9 @@ struct Session: ~Copyable {
   private var backendWatch = Watch.none
   /// Only with the access log.
   private var account: AccountKeeper?
+  /// Only where there are limits.
+  private var clientPlace: Quota<ClientNetwork>.Place?
+  private var hostPlace: Quota<FileIdentity>.Place?
 
   /// Whether the session lives on.
   enum Fate {
@@ -56,6 +59,10 @@ struct Session: ~Copyable {
     }
     let greeting = Greeting(client: endpoint, listener.kind)
     stage = .greeting(greeting)
+    if let clients = engine.clients, let network = ClientNetwork(endpoint) {
+      clientPlace = clients.take(network)
+      if clientPlace == nil { return refuse(.clientLimit, greeting, &engine) }
+    }
     return greet(greeting, .untilShort, &engine)
   }
 
@@ -90,6 +97,12 @@ struct Session: ~Copyable {
     case .lingering: return lingeredLongEnough(&engine)
     case .resetting(let looks): return resetWhenDelivered(looks: looks + 1, &engine)
     }
+  }
+
+  /// Ends an unfinished ClientHello, of which there are too many.
+  mutating func giveWay(_ engine: inout Engine) -> Fate {
+    guard case .greeting(let greeting) = stage else { return .lives }
+    return refuse(.helloLimit, greeting, &engine)
   }
 
   /// What the program's end leaves unfinished.
@@ -140,7 +153,8 @@ struct Session: ~Copyable {
       } catch {
         return refuse(.backendFailed(code: error.code), greeting, &engine)
       }
-    case .connected(let socket, let header):
+    case .connected(let socket, let header, let place):
+      hostPlace = place
       let prefix = header.map { proxyHeader($0, greeting) } ?? []
       account?.connected(header: prefix.count)
       engine.deadlines.cancel(slot)
@@ -253,6 +267,8 @@ struct Session: ~Copyable {
       engine.report(.finished(account.close(connection)))
     }
     stage = .free
+    clientPlace = nil
+    hostPlace = nil
     connection = Connection()
     return .over
   }

@@ -13,6 +13,8 @@ struct Worker: ~Copyable {
   private var accepting = Accepting.no
   /// Who is watched first: where the limit was met, the others have their turn.
   private var firstListener = 0
+  /// Unfinished ClientHellos of which the other workers know.
+  private var countedHellos = 0
   private var acceptedAtOnce = 1
   private var fullTurns = 0
 
@@ -30,7 +32,8 @@ struct Worker: ~Copyable {
     let poller = try Poller()
     try poller.add(control.wakeup.number, .readable, Token(slot: Self.wakeupSlot, generation: 0, side: 0))
     engine = Engine(
-      settings: settings, hosts: proxy.hosts, socketPath: try SocketPath(), report: proxy.report, poller: poller,
+      settings: settings, hosts: proxy.hosts, socketPath: try SocketPath(), clients: proxy.clients,
+      report: proxy.report, poller: poller,
       deadlines: Deadlines { kind in
         switch kind {
         case .hello: settings.helloTimeout
@@ -93,6 +96,7 @@ struct Worker: ~Copyable {
         proxy.admission.resume()
         startAccepting()
       }
+      for _ in 0..<control.hellos.takeUnwanted() where proxy.unfinished.areTooMany { endOldestHello() }
     case .draining:
       stopAccepting(.no)
       listeners = []
@@ -184,10 +188,29 @@ struct Worker: ~Copyable {
 
   /// Makes room for another session where one is over.
   private mutating func settle(_ slot: Int, _ fate: Session.Fate) {
-    guard case .over = fate else { return }
-    sessions[slot] = Session(slot: slot, generation: (sessions[slot].generation + 1) & 0x7fff_ffff)
-    freeSlots.append(slot)
-    leave()
+    if case .over = fate {
+      sessions[slot] = Session(slot: slot, generation: (sessions[slot].generation + 1) & 0x7fff_ffff)
+      freeSlots.append(slot)
+      leave()
+    }
+    if engine.deadlines.count(.hello) != countedHellos { countHellos() }
+  }
+
+  /// Beyond the limit the oldest of all workers' unfinished ClientHellos ends.
+  private mutating func countHellos() {
+    let count = engine.deadlines.count(.hello)
+    let difference = count - countedHellos
+    countedHellos = count
+    control.hellos.oldest = engine.deadlines.first(.hello)?.due ?? .max
+    guard let worker = proxy.unfinished.change(by: difference) else { return }
+    if worker === control { return endOldestHello() }
+    worker.hellos.endOne()
+    worker.wakeup.signal()
+  }
+
+  private mutating func endOldestHello() {
+    guard let (slot, _) = engine.deadlines.first(.hello) else { return }
+    settle(slot, sessions[slot].giveWay(&engine))
   }
 
   private func leave() {

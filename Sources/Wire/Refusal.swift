@@ -25,10 +25,20 @@ package enum Refusal: Error, Equatable, Sendable {
   case noPermission
   case lookUpFailed(code: Int32)
 
+  // Who has a say in where a delegated name leads, by user id
+  case socketOfAnother(than: UInt32)
+  case severalOwners([UInt32])
+  case openToAll
+
   // The backend
   case backendRefused
   case backendTimedOut
   case backendFailed(code: Int32)
+
+  // Fair shares
+  case clientLimit
+  case hostLimit
+  case helloLimit
 
   // The client was too slow, or left
   case helloTimedOut
@@ -71,11 +81,12 @@ extension Refusal {
     case .noServerName: .missingExtension
     // RFC 8446, section 6.2, unrecognized_name: "Sent by servers when no server exists identified by the name provided
     // by the client via the "server_name" extension".
-    case .illegalName, .unknownName, .noSocket, .noPermission: .unrecognizedName
+    case .illegalName, .unknownName, .noSocket, .noPermission, .socketOfAnother, .severalOwners, .openToAll:
+      .unrecognizedName
     // RFC 8446, section 6.2, internal_error: "An internal error unrelated to the peer or the correctness of the
     // protocol (such as a memory allocation failure) makes it impossible to continue."
-    case .lookUpFailed, .backendRefused, .backendTimedOut, .backendFailed: .internalError
-    case .helloTimedOut, .hungUp: nil
+    case .lookUpFailed, .backendRefused, .backendTimedOut, .backendFailed, .hostLimit: .internalError
+    case .helloTimedOut, .hungUp, .clientLimit, .helloLimit: nil
     }
   }
 }

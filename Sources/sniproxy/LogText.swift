@@ -43,9 +43,18 @@ extension Refusal {
     case .noPermission:
       "no permission: the proxy needs search permission on the host directory and write permission on the socket"
     case .lookUpFailed(let code): "look-up failed: \(Errno(code))"
+    case .socketOfAnother(let user):
+      "user \(user) has a say in where this name leads, and neither owns the socket nor listens on it"
+    case .severalOwners(let users):
+      "users \(users.map(String.init).joined(separator: ", ")) all have a say in where this name leads"
+    case .openToAll:
+      "this name leads through a directory that anybody may change: world-writable without the sticky bit"
     case .backendRefused: "nobody listens on tls-socket"
     case .backendTimedOut: "the backend did not accept in time: its backlog is full"
     case .backendFailed(let code): "connecting to tls-socket failed: \(Errno(code))"
+    case .clientLimit: "the client has as many connections as --max-per-client allows"
+    case .hostLimit: "the host has as many connections as --max-per-host allows"
+    case .helloLimit: "the oldest of too many unfinished ClientHellos"
     case .helloTimedOut: "no complete ClientHello in time"
     case .hungUp: "the client hung up first"
     }

@@ -47,11 +47,22 @@ struct Options: ParsableCommand {
     help: ArgumentHelp("Pause accepting at so many (default: from the descriptor limit).", valueName: "n"))
   var maxConnections: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Connections of one IPv4 address or IPv6 /64 at once (default: any number).", valueName: "n"))
+  var maxPerClient: Int?
+
+  @Option(help: ArgumentHelp("Connections of one host directory at once (default: any number).", valueName: "n"))
+  var maxPerHost: Int?
+
   @Option(help: ArgumentHelp("Stop after so long without a connection (default: off).", valueName: "seconds"))
   var idleExit: Seconds?
 
   @Flag(help: "Log one line per finished connection.")
   var accessLog = false
+
+  @Flag(help: "Let users lead their names to sockets that are not theirs.")
+  var anySocketOwner = false
 
   @Option(help: ArgumentHelp("Become this user (NAME or UID[:GID]) once the sockets are open.", valueName: "user"))
   var user: String?
@@ -65,8 +76,10 @@ struct Options: ParsableCommand {
     if let workers, !(1...1024).contains(workers) {
       throw ValidationError("--workers \(workers): give a number from 1 to 1024")
     }
-    if let maxConnections, maxConnections < 1 {
-      throw ValidationError("--max-connections \(maxConnections): give a number of 1 or more")
+    for (option, number) in [
+      ("--max-connections", maxConnections), ("--max-per-client", maxPerClient), ("--max-per-host", maxPerHost),
+    ] {
+      if let number, number < 1 { throw ValidationError("\(option) \(number): give a number of 1 or more") }
     }
   }
 }

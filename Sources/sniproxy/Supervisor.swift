@@ -21,6 +21,11 @@ struct Supervisor: ~Copyable {
     let serviceManager = try attempt("prepare for", "the service manager") { () throws(Errno) in try ServiceManager() }
     let user = try options.user.map { text throws(Failure) in try Self.user(text) }
     let hosts = try Self.openHosts(options)
+    if hosts.isOpenToAll {
+      log.write(
+        .warning,
+        "hosts directory \(options.hosts): anybody may replace the entries of others: set its sticky bit (chmod +t)")
+    }
     let listeners = try Activation(options.listen, serviceManager).listeners
     if let user {
       try attempt("become", "user \(options.user ?? "")") { () throws(Errno) in try user.become() }
@@ -29,7 +34,8 @@ struct Supervisor: ~Copyable {
     let limit = try Self.connectionLimit(options, reserved: 32 + 5 * workers + listeners.count, log)
     let settings = Settings(
       helloTimeout: options.helloTimeout.nanoseconds, connectTimeout: options.connectTimeout.nanoseconds,
-      accessLog: options.accessLog, heartbeat: serviceManager.watchdogInterval.map { $0 / 4 })
+      accessLog: options.accessLog, maxPerClient: options.maxPerClient,
+      heartbeat: serviceManager.watchdogInterval.map { $0 / 4 })
     let proxy = try attempt("set up", "the workers") { () throws(Errno) in
       try Proxy(settings: settings, hosts: hosts, workers: workers, limit: limit) { log.write($0) }
     }
@@ -168,7 +174,9 @@ struct Supervisor: ~Copyable {
       try SocketPath()
     }
     do throws(Errno) {
-      return try HostsDirectory(path: options.hosts, hashed: options.hashed)
+      return try HostsDirectory(
+        path: options.hosts, hashed: options.hashed, anySocketOwner: options.anySocketOwner,
+        maxPerHost: options.maxPerHost)
     } catch .noSuchFileOrDirectory, .notDirectory {
       throw .usage(
         "hosts directory \(options.hosts): there is no such directory. Create it, or name another with --hosts")

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/magic.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -23,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
+#include <sys/vfs.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -30,6 +32,7 @@
 const char *linux_argument(int index);
 
 // Macros that Swift cannot import.
+static const long linux_PROC_SUPER_MAGIC = PROC_SUPER_MAGIC;
 static const int linux_SO_PEEK_OFF = SO_PEEK_OFF;
 static const int linux_SOCK_STREAM = SOCK_STREAM;
 static const int linux_MSG_PEEK = MSG_PEEK;

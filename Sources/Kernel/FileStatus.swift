@@ -1,0 +1,57 @@
+import CLinux
+import Glibc
+
+/// What a file is and who may change it, as stat(2) tells.
+package struct FileStatus: Sendable {
+  package enum Kind: Sendable {
+    case directory
+    case link
+    case socket
+    case other
+  }
+
+  package let identity: FileIdentity
+  package let owner: UserID
+  package let kind: Kind
+  private let mode: mode_t
+
+  /// Of the open file itself, also where it was opened with `O_PATH`. The corresponding C function is `fstat`.
+  package init(of number: Int32) throws(Errno) {
+    var status = stat()
+    try call { unsafe fstatat(number, "", &status, AT_EMPTY_PATH) }
+    self.init(status)
+  }
+
+  /// Of the entry of a directory, without following it. The corresponding C function is `fstatat` with
+  /// `AT_SYMLINK_NOFOLLOW`.
+  init(of name: UnsafePointer<CChar>, in directory: Int32) throws(Errno) {
+    var status = stat()
+    try call { unsafe fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) }
+    self.init(status)
+  }
+
+  private init(_ status: stat) {
+    identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    owner = status.st_uid
+    mode = status.st_mode
+    kind =
+      switch status.st_mode & S_IFMT {
+      case S_IFDIR: .directory
+      case S_IFLNK: .link
+      case S_IFSOCK: .socket
+      default: .other
+      }
+  }
+
+  /// True for a directory in which anybody may replace what is another's.
+  package var isOpenToAll: Bool { mode & S_IWOTH != 0 && mode & S_ISVTX == 0 }
+
+  /// True for a directory in which nobody but its owner may make or replace anything.
+  package var isWritableByOwnerOnly: Bool { mode & (S_IWGRP | S_IWOTH) == 0 }
+
+  /// True for a directory in which nobody but its owner may replace what is its owner's.
+  package var protectsOwnersEntries: Bool { isWritableByOwnerOnly || mode & S_ISVTX != 0 }
+}
+
+/// A user, as the kernel knows them (`uid_t`).
+package typealias UserID = UInt32

@@ -1,0 +1,154 @@
+import CLinux
+import Glibc
+
+/// A path that is followed step by step, through links too, with all who own what it leads through.
+///
+/// Each step is opened (`O_PATH`) before it is looked at. So what was looked at is what is used, whatever changes
+/// meanwhile.
+package struct Trail: ~Copyable {
+  /// The owners of the links and directories so far, the first directory left out.
+  package private(set) var owners: [UserID] = []
+  /// True if one of these directories lets anybody replace what is another's.
+  package private(set) var isOpenToAll = false
+
+  /// Where the trail begins. Its owner keeps it open.
+  private var beginning: Int32
+  private var end = Descriptor(owning: -1)
+  /// The directory that holds a file at the end, and the file's name in it.
+  private var parent = Descriptor(owning: -1)
+  private var name: [UInt8] = []
+  private var linksLeft = Self.mostLinks
+
+  /// - Precondition: the directory stays open for as long as the trail is used.
+  package init(from directory: borrowing Directory) { beginning = directory.number }
+
+  private var place: Int32 { end.number >= 0 ? end.number : beginning }
+
+  /// Goes on from the directory that was reached to a file of this path, a link's end if it is one.
+  ///
+  /// The corresponding C functions are `openat` with `O_PATH`, `fstat` and `readlinkat`.
+  package mutating func follow(_ path: [UInt8]) throws(Errno) {
+    var steps = Self.steps(path)
+    while let step = steps.popLast() {
+      if step == Self.dot { continue }
+      let next = try open(step, isLast: steps.isEmpty)
+      let status = try FileStatus(of: next.number)
+      switch status.kind {
+      case .directory:
+        enter(next, status)
+      case .link:
+        owners.append(status.owner)
+        linksLeft -= 1
+        guard linksLeft >= 0 else { throw .tooManyLinks }
+        if try Self.isOfKernel(next) {
+          let target = try open(step, flags: O_PATH)
+          let status = try FileStatus(of: target.number)
+          if status.kind == .directory { enter(target, status) } else { try finish(target, step, steps) }
+        } else {
+          let target = try Self.target(next)
+          if target.first == Self.slash {
+            let root = Descriptor(owning: try call { unsafe linux_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY) })
+            let status = try FileStatus(of: root.number)
+            enter(root, status)
+          }
+          steps += Self.steps(target)
+        }
+      case .socket, .other:
+        try finish(next, step, steps)
+      }
+    }
+  }
+
+  private mutating func enter(_ directory: consuming Descriptor, _ status: FileStatus) {
+    owners.append(status.owner)
+    if status.isOpenToAll { isOpenToAll = true }
+    end = directory
+  }
+
+  private mutating func finish(_ file: consuming Descriptor, _ name: [UInt8], _ rest: [[UInt8]]) throws(Errno) {
+    guard rest.isEmpty else { throw .notDirectory }
+    swap(&end, &file)
+    parent = file
+    self.name = name
+  }
+
+  /// As a directory where more follows, so that the kernel mounts what it mounts on demand.
+  private func open(_ step: [UInt8], isLast: Bool) throws(Errno) -> Descriptor {
+    if !isLast {
+      do throws(Errno) { return try open(step, flags: O_PATH | O_NOFOLLOW | O_DIRECTORY) } catch .notDirectory {}
+    }
+    return try open(step, flags: O_PATH | O_NOFOLLOW)
+  }
+
+  private func open(_ step: [UInt8], flags: Int32) throws(Errno) -> Descriptor {
+    let place = place
+    return Descriptor(
+      owning: try call {
+        unsafe (step + [0]).withUnsafeBytes {
+          unsafe linux_openat(place, $0.baseAddress!.assumingMemoryBound(to: CChar.self), flags)
+        }
+      })
+  }
+
+  /// A link in /proc such as `/proc/PID/root`, which stands for a file and not for its text (proc(5)).
+  private static func isOfKernel(_ link: borrowing Descriptor) throws(Errno) -> Bool {
+    let number = link.number
+    var status = statfs()
+    try call { unsafe fstatfs(number, &status) }
+    return status.f_type == linux_PROC_SUPER_MAGIC
+  }
+
+  private static func target(_ link: borrowing Descriptor) throws(Errno) -> [UInt8] {
+    let number = link.number
+    var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let count = try call {
+      unsafe target.withUnsafeMutableBytes {
+        unsafe readlinkat(number, "", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
+      }
+    }
+    return Array(target[..<count])
+  }
+
+  /// The names in a path, the first one last.
+  private static func steps(_ path: [UInt8]) -> [[UInt8]] {
+    path.split(separator: slash).reversed().map(Array.init)
+  }
+
+  // MARK: - At the end
+
+  /// What was reached.
+  package var status: FileStatus { get throws(Errno) { try FileStatus(of: place) } }
+
+  /// Gives away the directory that was reached. The trail goes on from there.
+  package mutating func takeDirectory() throws(Errno) -> Directory {
+    guard try status.kind == .directory else { throw .notDirectory }
+    var directory = Descriptor(owning: -1)
+    swap(&directory, &end)
+    beginning = directory.number
+    return Directory(directory)
+  }
+
+  /// A connection to the Unix socket that was reached: to this very one by way of /proc, and without /proc to whatever has its
+  /// name by then (see `SocketPath.isExact`).
+  ///
+  /// The corresponding C functions are `socket` and `connect`.
+  ///
+  /// - Throws: `.wouldBlock` when the backlog is full, which no event will tell the end of.
+  package func connect(by way: inout SocketPath) throws(Errno) -> Socket {
+    let socket = try Socket.unix()
+    if way.isExact {
+      try socket.connect(to: .descriptor(end.number))
+    } else {
+      guard let address = SocketAddress(path: name) else { throw .nameTooLong }
+      try way.stand(in: parent.number >= 0 ? parent.number : beginning)
+      way.standsElsewhere()
+      try socket.connect(to: address)
+    }
+    return socket
+  }
+
+  /// As many as the kernel follows (path_resolution(7)).
+  private static let mostLinks = 40
+  private static let slash = UInt8(ascii: "/")
+  private static let dot = [UInt8(ascii: ".")]
+}
