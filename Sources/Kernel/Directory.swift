@@ -49,6 +49,11 @@ package struct Directory: ~Copyable, Sendable {
     try unsafe Self.withPath(name, "") { path throws(Errno) in unsafe try FileStatus(of: path, in: descriptor.number) }
   }
 
+  /// The same of a file in it.
+  package func status(of name: StaticString) throws(Errno) -> FileStatus {
+    unsafe try FileStatus(of: cString(name), in: descriptor.number)
+  }
+
   private static func withPath<Result: ~Copyable>(
     _ name: [UInt8], _ suffix: StaticString, _ body: (UnsafePointer<CChar>) throws(Errno) -> Result
   ) throws(Errno) -> Result {
@@ -82,18 +87,18 @@ package struct Directory: ~Copyable, Sendable {
     }
   }
 
-  /// True if the entry of this name is a link. The corresponding C function is `readlinkat`.
+  /// Where the link of this name leads; nil if it is no link.
   ///
   /// - Throws: `.noSuchFileOrDirectory` if there is none.
-  package func containsLink(_ name: StaticString) throws(Errno) -> Bool {
-    let number = descriptor.number
-    do throws(Errno) {
-      var start: CChar = 0
-      try call { unsafe readlinkat(number, cString(name), &start, 1) }
-      return true
-    } catch .invalidArgument {
-      return false
-    }
+  package func link(_ name: StaticString) throws(Errno) -> Link? {
+    unsafe try Link(cString(name), in: descriptor.number)
+  }
+
+  /// The same of an entry.
+  ///
+  /// - Precondition: as for `directory`.
+  package func link(_ name: [UInt8]) throws(Errno) -> Link? {
+    try unsafe Self.withPath(name, "") { path throws(Errno) in try unsafe Link(path, in: descriptor.number) }
   }
 
   /// A connection to the Unix socket of this name in a directory that was reached in the same way.

@@ -15,6 +15,11 @@ package struct FileStatus: Sendable {
   package let kind: Kind
   private let mode: mode_t
 
+  /// Of the root directory.
+  package static var root: FileStatus {
+    get throws(Errno) { unsafe try FileStatus(of: "/", in: AT_FDCWD) }
+  }
+
   /// Of the open file itself, also where it was opened with `O_PATH`. The corresponding C function is `fstat`.
   package init(of number: Int32) throws(Errno) {
     var status = stat()

@@ -14,6 +14,8 @@ package struct Trail: ~Copyable {
   /// Where the trail begins. Its owner keeps it open.
   private var beginning: Int32
   private var end = Descriptor(owning: -1)
+  /// What was reached; nil at the beginning.
+  package private(set) var status: FileStatus?
   /// The directory that holds a file at the end, and the file's name in it.
   private var parent = Descriptor(owning: -1)
   private var name: [UInt8] = []
@@ -43,7 +45,7 @@ package struct Trail: ~Copyable {
         if try Self.isOfKernel(next) {
           let target = try open(step, flags: O_PATH)
           let status = try FileStatus(of: target.number)
-          if status.kind == .directory { enter(target, status) } else { try finish(target, step, steps) }
+          if status.kind == .directory { enter(target, status) } else { try finish(target, status, step, steps) }
         } else {
           let target = try Self.target(next)
           if target.first == Self.slash {
@@ -54,7 +56,7 @@ package struct Trail: ~Copyable {
           steps += Self.steps(target)
         }
       case .socket, .other:
-        try finish(next, step, steps)
+        try finish(next, status, step, steps)
       }
     }
   }
@@ -63,10 +65,14 @@ package struct Trail: ~Copyable {
     owners.append(status.owner)
     if status.isOpenToAll { isOpenToAll = true }
     end = directory
+    self.status = status
   }
 
-  private mutating func finish(_ file: consuming Descriptor, _ name: [UInt8], _ rest: [[UInt8]]) throws(Errno) {
+  private mutating func finish(
+    _ file: consuming Descriptor, _ status: FileStatus, _ name: [UInt8], _ rest: [[UInt8]]
+  ) throws(Errno) {
     guard rest.isEmpty else { throw .notDirectory }
+    self.status = status
     swap(&end, &file)
     parent = file
     self.name = name
@@ -116,12 +122,9 @@ package struct Trail: ~Copyable {
 
   // MARK: - At the end
 
-  /// What was reached.
-  package var status: FileStatus { get throws(Errno) { try FileStatus(of: place) } }
-
   /// Gives away the directory that was reached. The trail goes on from there.
   package mutating func takeDirectory() throws(Errno) -> Directory {
-    guard try status.kind == .directory else { throw .notDirectory }
+    guard status?.kind == .directory else { throw .notDirectory }
     var directory = Descriptor(owning: -1)
     swap(&directory, &end)
     beginning = directory.number

@@ -6,24 +6,66 @@ package import Wire
 package struct Delegation: Sendable {
   /// Whose say does not matter: root's, and the hosts directory's owner's. They chose the socket.
   private let administrator: UserID
-  /// True if nobody else can replace an entry of the administrators.
-  private let protectsEntries: Bool
 
-  package init(hosts: FileStatus) {
+  private let hosts: FileStatus
+  private let rootDirectory: FileStatus
+
+  package init(hosts: FileStatus) throws(Errno) {
     administrator = hosts.owner
-    protectsEntries = hosts.protectsOwnersEntries
+    self.hosts = hosts
+    rootDirectory = try FileStatus.root
   }
 
   private func isAdministrator(_ user: UserID) -> Bool {
     user == Self.root || user == administrator && user != Self.nobody
   }
 
-  /// True if the entry is a directory, and no one but administrators can change anything in it or replace it.
-  ///
-  /// Then what is in it and no link is what they chose. What only they can change needs one look.
-  func isAdministrators(_ entry: FileStatus) -> Bool {
-    protectsEntries && entry.kind == .directory && isAdministrator(entry.owner) && entry.isWritableByOwnerOnly
+  // MARK: - Where only administrators have a say
+
+  // What only they can change, or replace, needs a look and no more: nobody else can use the time between the look and
+  // the use.
+
+  /// The status of the entry's host directory if it is the administrators'; nil if others have a say in it, or may have.
+  func administratorsHost(_ entry: FileStatus, link: () throws(Errno) -> Link?) throws(Errno) -> FileStatus? {
+    switch entry.kind {
+    case .directory: return isFixed(entry, in: hosts) && isAdministratorsHost(entry) ? entry : nil
+    case .link: return try end(of: entry, in: hosts, link, isAdministratorsHost)
+    case .socket, .other: return nil
+    }
   }
+
+  private func isAdministratorsHost(_ status: FileStatus) -> Bool {
+    status.kind == .directory && isAdministrator(status.owner) && status.isWritableByOwnerOnly
+  }
+
+  /// True if nobody else has a say in which socket is in such a host directory.
+  func isAdministrators(
+    _ socket: FileStatus, in host: FileStatus, link: () throws(Errno) -> Link?
+  ) throws(Errno) -> Bool {
+    guard socket.kind == .link else { return true }
+    return try end(of: socket, in: host, link) { $0.kind == .socket } != nil
+  }
+
+  /// Where the administrators' link leads; nil if others have a say in that.
+  private func end(
+    of entry: FileStatus, in directory: FileStatus, _ link: () throws(Errno) -> Link?, _ isRight: (FileStatus) -> Bool
+  ) throws(Errno) -> FileStatus? {
+    guard isAdministrator(entry.owner), isFixed(entry, in: directory), let link = try link() else { return nil }
+    var place = link.isAbsolute ? rootDirectory : directory
+    let isAdministrators = try link.allSteps { step, isLast in
+      guard isFixed(step, in: place) else { return false }
+      place = step
+      return isLast ? isRight(step) : step.kind == .directory && isAdministrator(step.owner)
+    }
+    return isAdministrators ? place : nil
+  }
+
+  /// True if none but administrators can put something else in the entry's place.
+  private func isFixed(_ entry: FileStatus, in directory: FileStatus) -> Bool {
+    directory.isWritableByOwnerOnly || directory.protectsOwnersEntries && isAdministrator(entry.owner)
+  }
+
+  // MARK: - Where others have a say
 
   /// Whose socket it must be at the end of the trail; nil if any will do.
   package func onlyUser(_ trail: borrowing Trail) throws(Refusal) -> UserID? {

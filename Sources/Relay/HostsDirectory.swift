@@ -22,7 +22,7 @@ package final class HostsDirectory: Sendable {
     self.hashed = hashed
     let status = try directory.status
     isOpenToAll = status.isOpenToAll
-    delegation = anySocketOwner ? nil : Delegation(hosts: status)
+    delegation = anySocketOwner ? nil : try Delegation(hosts: status)
     quota = maxPerHost.map { Quota(most: $0) }
   }
 
@@ -52,9 +52,9 @@ package final class HostsDirectory: Sendable {
     guard let delegation else {
       return try connect(to: open(entry, by: &way), &way)
     }
-    if delegation.isAdministrators(try status(entry)) {
+    if let status = try administratorsHost(entry, delegation) {
       let host = try open(entry, by: &way)
-      if try !hasLinkedSocket(host) { return try connect(to: host, &way) }
+      if try isAdministratorsSocket(host, status, delegation) { return try connect(to: host, &way) }
     }
     return try connect(along: Trail(from: directory), to: entry, delegation, &way)
   }
@@ -88,9 +88,8 @@ package final class HostsDirectory: Sendable {
     do throws(Errno) { try trail.follow(Array("\(Self.socketName)".utf8)) } catch { throw Self.connectRefusal(error) }
     let user = try delegation.onlyUser(trail)
     do throws(Errno) {
-      let file = try trail.status
       let socket = try trail.connect(by: &way)
-      if let user, !delegation.belongs(socket, file: way.isExact ? file : nil, to: user) {
+      if let user, !delegation.belongs(socket, file: way.isExact ? trail.status : nil, to: user) {
         return .refused(.socketOfAnother(than: user))
       }
       return .connected(socket, header, place)
@@ -101,16 +100,30 @@ package final class HostsDirectory: Sendable {
     }
   }
 
-  private func status(_ entry: [UInt8]) throws(Refusal) -> FileStatus {
-    do throws(Errno) { return try directory.status(of: entry) } catch { throw Self.lookUpRefusal(error) }
+  private func administratorsHost(_ entry: [UInt8], _ delegation: Delegation) throws(Refusal) -> FileStatus? {
+    do throws(Errno) {
+      return try delegation.administratorsHost(try directory.status(of: entry)) { () throws(Errno) in
+        try directory.link(entry)
+      }
+    } catch {
+      throw Self.lookUpRefusal(error)
+    }
   }
 
   private func open(_ entry: [UInt8], by way: inout SocketPath) throws(Refusal) -> Directory {
     do throws(Errno) { return try directory.directory(entry, by: &way) } catch { throw Self.lookUpRefusal(error) }
   }
 
-  private func hasLinkedSocket(_ host: borrowing Directory) throws(Refusal) -> Bool {
-    do throws(Errno) { return try host.containsLink(Self.socketName) } catch { throw Self.connectRefusal(error) }
+  private func isAdministratorsSocket(
+    _ host: borrowing Directory, _ status: FileStatus, _ delegation: Delegation
+  ) throws(Refusal) -> Bool {
+    do throws(Errno) {
+      return try delegation.isAdministrators(try host.status(of: Self.socketName), in: status) { () throws(Errno) in
+        try host.link(Self.socketName)
+      }
+    } catch {
+      throw Self.connectRefusal(error)
+    }
   }
 
   private func proxyHeader(_ host: borrowing Directory) throws(Refusal) -> ProxyHeader? {

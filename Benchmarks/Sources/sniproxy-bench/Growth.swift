@@ -50,7 +50,8 @@ struct Growth {
     var turns = Turns()
     for _ in 0..<rounds {
       for count in [few, many] {
-        let proxy = try RunningProxy(.ours, of: programs, bench: bench, cores: bench.proxyCores, hosts: count)
+        let hosts = try bench.scratch.hosts(count, areLinks: true)
+        let proxy = try RunningProxy(.ours, of: programs, bench: bench, cores: bench.proxyCores, hosts: hosts)
         defer { proxy.stop() }
         let route = try bench.route(to: proxy.port, names: count)
         turns.add(try measure(.connections, over: route, by: proxy), of: .connections, isMuch: count == many)

@@ -10,13 +10,14 @@ final class RunningProxy {
   private let group: ProcessGroup
 
   init(
-    _ program: Program, of programs: Programs, bench: Bench, cores: UInt64, hosts: Int = 10, workers: Int = 1
+    _ program: Program, of programs: Programs, bench: Bench, cores: UInt64, hosts: String? = nil,
+    workers: Int = 1
   ) throws(Failure) {
     let log = "\(bench.scratch.path)/log"
     let arguments: [String]
     if program.kind == .ours {
       port = 0
-      let hosts = try bench.scratch.hosts(hosts)
+      let hosts = if let hosts { hosts } else { try bench.scratch.hosts(10) }
       arguments = [programs.ours, "--listen", "127.0.0.1:0", "--hosts", hosts, "--workers", "\(workers)"]
     } else {
       port = UInt16(exactly: bench_free_port()) ?? 0

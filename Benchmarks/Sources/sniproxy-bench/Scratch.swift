@@ -16,14 +16,16 @@ final class Scratch {
 
   var backend: String { "\(path)/backend" }
 
-  /// A hosts directory with so many entries, each a directory with a link to the backend's socket. All have been looked
-  /// at once, also for what they have not, so that the kernel knows them as it does after a day of work.
-  func hosts(_ count: Int) throws(Failure) -> String {
-    let hosts = "\(path)/hosts-\(count)"
+  /// A hosts directory with so many entries, each a directory with the backend's socket in it, or with a link to that: a
+  /// file has no more than some 65,000 names. All have been looked at once, also for what they have not, so that the
+  /// kernel knows them as it does after a day of work.
+  func hosts(_ count: Int, areLinks: Bool = false) throws(Failure) -> String {
+    let hosts = "\(path)/hosts-\(count)\(areLinks ? "-links" : "")"
     if mkdir(hosts, 0o755) == -1 { return hosts }
     for index in 0..<count {
       let entry = "\(hosts)/\(Hellos.name(index))"
-      guard mkdir(entry, 0o755) == 0, symlink(backend, "\(entry)/tls-socket") == 0 else {
+      let socket = "\(entry)/tls-socket"
+      guard mkdir(entry, 0o755) == 0, (areLinks ? symlink(backend, socket) : link(backend, socket)) == 0 else {
         throw Failure("\(entry): cannot be made: \(String(cString: strerror(errno)))")
       }
       for flag in ["send-proxy-v1", "send-proxy-v2"] { access("\(entry)/\(flag)", F_OK) }
