@@ -13,10 +13,13 @@ public final class Connections {
   private var started = 0
   private var finished = 0
   private var latencies: Samples
+  /// One of these comes with every fourth client.
+  private let hostile: HalfHellos?
 
-  public init(_ total: Int, atOnce: Int, over route: Route) throws(Failure) {
+  public init(_ total: Int, atOnce: Int, over route: Route, beside hostile: HalfHellos? = nil) throws(Failure) {
     self.route = route
     self.total = total
+    self.hostile = hostile
     poller = try Poller()
     latencies = Samples(capacity: total)
     clients = (0..<atOnce).map { _ in Client() }
@@ -63,6 +66,7 @@ public final class Connections {
   }
 
   private func start(_ slot: Int) throws(Failure) {
+    if started % 4 == 0 { try hostile?.sendNext() }
     // Ports of finished connections are not free at once: spread over some sources, there are always enough.
     let source = 0x7F00_0002 + UInt32(started & 7)
     clients[slot].begun = now()

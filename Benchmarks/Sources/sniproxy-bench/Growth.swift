@@ -11,7 +11,7 @@ struct Growth {
   let progress: (String) -> Void
 
   func run() throws(Failure) -> [GrowthCheck] {
-    [try idleSessions(), try hostDirectories(), try workers()]
+    [try idleSessions(), try hostDirectories(), try workers(), try halfHellos()]
   }
 
   /// Open sessions that do nothing, beside busy ones.
@@ -85,10 +85,33 @@ struct Growth {
       turns: turns, remarks: cores & bench.loadCores != 0 ? ["with two cores in all, the load is on one of them"] : [])
   }
 
-  private func measure(_ work: Work, over route: Route, by proxy: RunningProxy) throws(Failure) -> Turn {
+  /// Thousands of clients that never finish their ClientHello, and more with every fourth honest one.
+  private func halfHellos() throws(Failure) -> GrowthCheck {
+    let (limit, count) = (2000, 4000)
+    progress("growth: \(count) half hellos")
+    var turns = Turns()
+    for _ in 0..<rounds {
+      for hostile in [0, count] {
+        let proxy = try RunningProxy(
+          .ours, of: programs, bench: bench, cores: bench.proxyCores, options: ["--max-connections", "\(limit)"])
+        defer { proxy.stop() }
+        let route = bench.route(to: proxy.port)
+        let flood = hostile > 0 ? try HalfHellos(hostile, over: route) : nil
+        let turn = try measure(.connections, over: route, by: proxy, beside: flood)
+        turns.add(turn, of: .connections, isMuch: hostile > 0)
+      }
+    }
+    return GrowthCheck(
+      title: "\(count) half hellos, and more all the time, to none, with --max-connections \(limit)",
+      figures: [turns.value(.p99, of: .connections, .atMost(1.5))], turns: turns, remarks: [])
+  }
+
+  private func measure(
+    _ work: Work, over route: Route, by proxy: RunningProxy, beside hostile: HalfHellos? = nil
+  ) throws(Failure) -> Turn {
     do {
       return try bench.repeats.leastDisturbed { () throws(Failure) in
-        try work.measure(over: route, meter: proxy.meter, scale: scale)
+        try work.measure(over: route, meter: proxy.meter, scale: scale, beside: hostile)
       }
     } catch {
       throw Failure("growth, \(work.title): \(error)")

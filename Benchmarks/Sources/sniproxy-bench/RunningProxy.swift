@@ -11,14 +11,14 @@ final class RunningProxy {
 
   init(
     _ program: Program, of programs: Programs, bench: Bench, cores: UInt64, hosts: String? = nil,
-    workers: Int = 1
+    workers: Int = 1, options: [String] = []
   ) throws(Failure) {
     let log = "\(bench.scratch.path)/log"
     let arguments: [String]
     if program.kind == .ours {
       port = 0
       let hosts = if let hosts { hosts } else { try bench.scratch.hosts(10) }
-      arguments = [programs.ours, "--listen", "127.0.0.1:0", "--hosts", hosts, "--workers", "\(workers)"]
+      arguments = [programs.ours, "--listen", "127.0.0.1:0", "--hosts", hosts, "--workers", "\(workers)"] + options
     } else {
       port = UInt16(exactly: bench_free_port()) ?? 0
       arguments = try Self.configure(program, of: programs, port: port, bench: bench)

@@ -137,14 +137,18 @@ struct Scale {
 
 extension Work {
   /// The figures of one turn, and how the processors were used meanwhile.
-  func measure(over route: Route, meter: Meter, scale: Scale) throws(Failure) -> Turn {
+  ///
+  /// - Parameter hostile: who comes beside the short connections.
+  func measure(
+    over route: Route, meter: Meter, scale: Scale, beside hostile: HalfHellos? = nil
+  ) throws(Failure) -> Turn {
     switch self {
     case .download1: try streams(.download, 1, route, meter, scale)
     case .download32: try streams(.download, 32, route, meter, scale)
     case .upload8: try streams(.upload, 8, route, meter, scale)
     case .pingPong64: try pingPong(64, route, meter, scale)
     case .pingPong1: try pingPong(1, route, meter, scale)
-    case .connections: try connections(route, meter, scale)
+    case .connections: try connections(route, meter, scale, hostile)
     case .idle: Turn([.memory: try Idle(sessions: 4000).run(over: route, meter: meter) / 1024])
     case .burst: try burst(route, meter, scale)
     }
@@ -171,9 +175,11 @@ extension Work {
     return Turn(figures, result.usage)
   }
 
-  private func connections(_ route: Route, _ meter: Meter, _ scale: Scale) throws(Failure) -> Turn {
+  private func connections(
+    _ route: Route, _ meter: Meter, _ scale: Scale, _ hostile: HalfHellos?
+  ) throws(Failure) -> Turn {
     _ = try Connections(scale.connections / 8, atOnce: 64, over: route).run(meter: meter)
-    let result = try Connections(scale.connections, atOnce: 64, over: route).run(meter: meter)
+    let result = try Connections(scale.connections, atOnce: 64, over: route, beside: hostile).run(meter: meter)
     let figures: [Figure: Double] = [
       .connectionRate: Double(result.connections) / result.usage.seconds,
       .cpuPerConnection: result.usage.proxy / Double(result.connections) * 1e6,
