@@ -16,10 +16,11 @@ FLAGS = -c release --static-swift-stdlib --scratch-path $(SCRATCH)
 
 PROGRAMS = $(SCRATCH)/release
 STATIC = $(SCRATCH)/static/sniproxy
-SWIFT_FILES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests
+SWIFT_FILES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests \
+  Fuzz/Package.swift Fuzz/Sources
 
-.PHONY: build static test run bench bench-readme bench-quick bench-rest need-bench install uninstall format lint clean \
-  need-build need-test FORCE
+.PHONY: build static test run bench bench-readme bench-quick bench-rest need-bench fuzz install uninstall format lint \
+  clean need-build need-test FORCE
 
 build: need-build
 	$(SWIFT) build $(FLAGS)
@@ -78,6 +79,16 @@ need-bench:
 	@packaging/need build bench
 	$(SWIFT) build $(FLAGS)
 	$(SWIFT) build $(BENCH_FLAGS)
+
+# How long each target looks for, and which: all by default.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?=
+
+# Looks for bytes for which a property does not hold; see Fuzz/README.md.
+fuzz:
+	@packaging/need fuzz
+	$(SWIFT) build -c release --sanitize fuzzer --package-path Fuzz --scratch-path $(SCRATCH)/fuzz
+	@Fuzz/run $(SCRATCH)/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive $(SWIFT_FILES)

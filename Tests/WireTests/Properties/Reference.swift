@@ -1,8 +1,19 @@
+import Wire
+
 /// A second reader of the ClientHello, as plain as can be, to compare the product's with.
 enum Reference: Equatable {
   case incomplete
   case refused
   case hello(serverName: [UInt8]?, protocols: [[UInt8]])
+
+  init(_ progress: HelloReader.Progress) {
+    switch progress {
+    case .needs: self = .incomplete
+    case .refused: self = .refused
+    case .complete(let hello):
+      self = .hello(serverName: hello.serverName.map(Array.init), protocols: hello.protocols.map(Array.init))
+    }
+  }
 
   static func read(_ bytes: [UInt8]) -> Reference {
     var message: [UInt8] = []

@@ -4,8 +4,12 @@ struct Generator: RandomNumberGenerator {
 
   init(seed: UInt64) { state = seed }
 
-  /// Seeded by a name, which `Hasher` would do differently in each process.
-  init(seed name: String) { state = name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 } }
+  /// Seeded by bytes, which `Hasher` would do differently in each process.
+  init(seed bytes: some Sequence<UInt8>) {
+    state = bytes.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+  }
+
+  init(seed name: String) { self.init(seed: name.utf8) }
 
   mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15

@@ -1,0 +1,6 @@
+import Fuzzing
+import Properties
+
+@c(LLVMFuzzerTestOneInput) public func test(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+  unsafe fuzz(.life, start, count)
+}
