@@ -16,8 +16,8 @@ let swift: [SwiftSetting] = [
 // libFuzzer brings `main`.
 let library: [SwiftSetting] = [.unsafeFlags(["-parse-as-library"])]
 
-func fuzzTarget(_ name: String) -> Target {
-  .executableTarget(name: name, dependencies: ["Fuzzing", "Properties"], swiftSettings: swift + library)
+func fuzzTarget(_ name: String, _ checks: Target.Dependency = "Properties") -> Target {
+  .executableTarget(name: name, dependencies: ["Fuzzing", checks], swiftSettings: swift + library)
 }
 
 let package = Package(
@@ -25,10 +25,13 @@ let package = Package(
   targets: [
     .target(name: "Wire", swiftSettings: swift),
     .target(name: "Properties", dependencies: ["Wire"], swiftSettings: swift),
-    .target(name: "Fuzzing", dependencies: ["Properties"], swiftSettings: swift),
+    .target(name: "Fuzzing", swiftSettings: swift),
+    .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+    .target(name: "Agreement", dependencies: ["COpenSSL", "Properties", "Wire"], swiftSettings: swift),
     fuzzTarget("fuzz-hello"),
     fuzzTarget("fuzz-host-name"),
     fuzzTarget("fuzz-proxy-header"),
     fuzzTarget("fuzz-life"),
+    fuzzTarget("fuzz-openssl", "Agreement"),
   ]
 )

@@ -1,11 +1,9 @@
-package import Properties
-
-/// What libFuzzer calls with each input. A property that does not hold ends the program, and libFuzzer keeps the input.
-package func fuzz(_ property: Property, _ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-  do throws(Violation) {
-    try property.check(unsafe Array(UnsafeBufferPointer(start: start, count: count)))
+/// What libFuzzer calls with each input. A check that throws ends the program, and libFuzzer keeps the input.
+package func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int, _ check: ([UInt8]) throws -> Void) -> CInt {
+  do {
+    try check(unsafe Array(UnsafeBufferPointer(start: start, count: count)))
   } catch {
-    fatalError("\(property.rawValue): \(error)")
+    fatalError("\(error)")
   }
   return 0
 }

@@ -2,5 +2,5 @@ import Fuzzing
 import Properties
 
 @c(LLVMFuzzerTestOneInput) public func test(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-  unsafe fuzz(.proxyHeader, start, count)
+  unsafe fuzz(start, count, Property.proxyHeader.check)
 }

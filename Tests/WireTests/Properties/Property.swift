@@ -24,9 +24,9 @@ package enum Property: String, CaseIterable, Sendable {
 package struct Violation: Error, CustomStringConvertible {
   package let description: String
 
-  init(_ description: String) { self.description = description }
+  package init(_ description: String) { self.description = description }
 }
 
-func demand(_ holds: Bool, _ otherwise: @autoclosure () -> String) throws(Violation) {
+package func demand(_ holds: Bool, _ otherwise: @autoclosure () -> String) throws(Violation) {
   if !holds { throw Violation(otherwise()) }
 }

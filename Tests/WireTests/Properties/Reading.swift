@@ -1,7 +1,7 @@
-import Wire
+package import Wire
 
 /// What the reader says of these bytes when they come at once.
-func progress(_ bytes: [UInt8]) -> HelloReader.Progress {
+package func progress(_ bytes: [UInt8]) -> HelloReader.Progress {
   var reader = HelloReader()
   return reader.read(bytes.span)
 }

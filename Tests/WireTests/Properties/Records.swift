@@ -1,10 +1,10 @@
 /// A TLSPlaintext record of type handshake (RFC 8446, section 5.1).
-func record(_ fragment: some Collection<UInt8>, version: UInt16 = 0x0301) -> [UInt8] {
+package func record(_ fragment: some Collection<UInt8>, version: UInt16 = 0x0301) -> [UInt8] {
   [22, UInt8(version >> 8), UInt8(version & 0xff), UInt8(fragment.count >> 8), UInt8(fragment.count & 0xff)] + fragment
 }
 
 /// Cuts handshake bytes into records of the sizes that `next` gives.
-func records(_ handshake: [UInt8], of next: () -> Int) -> [UInt8] {
+package func records(_ handshake: [UInt8], of next: () -> Int) -> [UInt8] {
   var result: [UInt8] = []
   var start = 0
   while start < handshake.count {
@@ -16,7 +16,7 @@ func records(_ handshake: [UInt8], of next: () -> Int) -> [UInt8] {
 }
 
 /// What the records hold of the first handshake message; nil where something is wrong with a record.
-func firstMessage(_ bytes: [UInt8]) -> [UInt8]? {
+package func firstMessage(_ bytes: [UInt8]) -> [UInt8]? {
   var message: [UInt8] = []
   var start = 0
   while start + 5 <= bytes.count {
