@@ -13,17 +13,27 @@ let swift: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+// Every target that imports CLinux sees Glibc as CLinux's header does; otherwise the two are different modules to the compiler.
+let gnu: [CSetting] = [.define("_GNU_SOURCE")]
+
+// The tests look into Relay, and so does what they share with the targets.
+let testable: [SwiftSetting] = [.unsafeFlags(["-enable-testing"])]
+
 // libFuzzer brings `main`.
 let library: [SwiftSetting] = [.unsafeFlags(["-parse-as-library"])]
 
 func fuzzTarget(_ name: String, _ checks: Target.Dependency = "Properties") -> Target {
-  .executableTarget(name: name, dependencies: ["Fuzzing", checks], swiftSettings: swift + library)
+  .executableTarget(
+    name: name, dependencies: ["Fuzzing", checks], cSettings: gnu, swiftSettings: swift + library)
 }
 
 let package = Package(
   name: "sniproxy-fuzz",
   targets: [
     .target(name: "Wire", swiftSettings: swift),
+    .target(name: "CLinux", publicHeadersPath: "include", cSettings: gnu),
+    .target(name: "Kernel", dependencies: ["CLinux", "Wire"], cSettings: gnu, swiftSettings: swift),
+    .target(name: "Relay", dependencies: ["Wire", "Kernel"], cSettings: gnu, swiftSettings: swift + testable),
     .target(name: "Properties", dependencies: ["Wire"], swiftSettings: swift),
     .target(name: "Fuzzing", swiftSettings: swift),
     .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
@@ -32,6 +42,9 @@ let package = Package(
     fuzzTarget("fuzz-host-name"),
     fuzzTarget("fuzz-proxy-header"),
     fuzzTarget("fuzz-life"),
+    .target(
+      name: "Crossing", dependencies: ["CLinux", "Kernel", "Relay", "Wire"], cSettings: gnu, swiftSettings: swift),
+    fuzzTarget("fuzz-crossing", "Crossing"),
     fuzzTarget("fuzz-openssl", "Agreement"),
   ]
 )

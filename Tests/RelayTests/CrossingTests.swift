@@ -27,11 +27,7 @@ import Wire
 
 /// One connection, with the part of a session and of its worker's loop.
 private struct Crossing: ~Copyable {
-  private var connection = Connection()
-  private var ferry = Ferry()
-  private var poller: Poller
-  private var clientWatch = Watch.none
-  private var backendWatch = Watch.none
+  private var loop: Loop
   private let client: Player
   private let backend: Player
   private var dice: Dice
@@ -39,35 +35,33 @@ private struct Crossing: ~Copyable {
   static func make(_ family: Family, seed: Int) throws -> Crossing {
     let client = try Peer(family, sending: seed, expecting: seed + 1)
     let backend = try Peer(.unix, sending: seed + 1, expecting: seed)
-    return Crossing(family, client, backend, try Poller(), seed)
+    return try Crossing(family, client, backend, seed)
   }
 
-  private init(_ family: Family, _ client: Peer, _ backend: Peer, _ poller: consuming Poller, _ seed: Int) {
+  private init(_ family: Family, _ client: Peer, _ backend: Peer, _ seed: Int) throws {
     dice = Dice(seed: seed)
-    self.poller = poller
     if let size = [nil, 2000, 30_000, 300_000, 4_000_000, 4_000_000].randomElement(using: &dice)! {
       for peer in [client, backend] { peer.setBuffers(size) }
     }
     self.client = Player(client, hasUrgent: family == .internet, &dice)
     self.backend = Player(backend, hasUrgent: false, &dice)
-    connection.begin(Socket(owning: client.relayed), family.kind)
     // As after a hello that was read into memory, or left in the kernel.
     let first = [0, 700, 100_000].randomElement(using: &dice)!
     self.client.hasSentBefore(first)
     let bytes = Array(SeededBytes(seed: seed).bytes(at: 0, count: first))
-    connection.join(Socket(owning: backend.relayed), sending: bytes, by: &ferry, .untilShort)
+    loop = try Loop(family, client: client.relayed, backend: backend.relayed, sending: bytes)
   }
 
   mutating func run() throws {
-    try askIfNeeded()
-    for _ in 0..<Self.turns where connection.state.ending == nil {
+    try loop.ask()
+    for _ in 0..<Self.turns where loop.connection.state.ending == nil {
       try turn { [client, backend] (dice) throws(Surprise) in
         for player in [client, backend].shuffled(using: &dice) { try player.play(&dice) }
       }
     }
     // From here on nobody stops any more.
     var idle = 0
-    while connection.state.ending == nil {
+    while loop.connection.state.ending == nil {
       let before = progress
       try turn { [client, backend] (_) throws(Surprise) in
         for player in [client, backend] { try player.goOn() }
@@ -77,8 +71,8 @@ private struct Crossing: ~Copyable {
       if idle > 3 { usleep(20_000) }
       guard idle < 150 else { throw Surprise("stalled: \(account)") }
     }
-    guard connection.state.ending == .close else { throw Surprise("ended badly: \(account)") }
-    connection = Connection()
+    guard loop.connection.state.ending == .close else { throw Surprise("ended badly: \(account)") }
+    loop.close()
     for player in [client, backend] { try player.peer.receiveAll() }
     guard backend.peer.received == client.total, client.peer.received == backend.total else {
       throw Surprise("bytes are missing: \(account)")
@@ -89,7 +83,7 @@ private struct Crossing: ~Copyable {
   private mutating func turn(_ play: (inout Dice) throws(Surprise) -> Void) throws {
     let told = try told()
     try play(&dice)
-    for event in told where connection.state.ending == nil {
+    for event in told where loop.connection.state.ending == nil {
       try serve(event)
       if dice.falls(oneIn: 2) { try play(&dice) }
     }
@@ -99,9 +93,9 @@ private struct Crossing: ~Copyable {
     let owed = owed
     var told: [Poller.Event] = []
     repeat {
-      let count = try poller.wait(milliseconds: owed.isEmpty ? 0 : 1000)
-      for index in 0..<count { told.append(poller.event(index)) }
-      guard count > 0 || owed.isEmpty else { throw Surprise("not told of \(owed): \(account)") }
+      let news = try loop.told(within: owed.isEmpty ? 0 : 1000)
+      told += news
+      guard !news.isEmpty || owed.isEmpty else { throw Surprise("not told of \(owed): \(account)") }
     } while !owed.isSubset(of: told.lazy.filter(\.readiness.isReadable).map(\.token.side))
     return told
   }
@@ -109,54 +103,26 @@ private struct Crossing: ~Copyable {
   /// Whose bytes or end are there to be read, and must be told of.
   private var owed: Set<UInt32> {
     var owed: Set<UInt32> = []
-    if connection.state.readsClient, !connection.upload.isHolding, client.peer.hasArrived {
-      owed.insert(Session.Side.client.rawValue)
+    if loop.connection.state.readsClient, !loop.connection.upload.isHolding, client.peer.hasArrived {
+      owed.insert(Loop.clientSide)
     }
-    if connection.state.readsBackend, !connection.download.isHolding, backend.peer.hasArrived {
-      owed.insert(Session.Side.backend.rawValue)
+    if loop.connection.state.readsBackend, !loop.connection.download.isHolding, backend.peer.hasArrived {
+      owed.insert(Loop.backendSide)
     }
     return owed
   }
 
   private mutating func serve(_ event: Poller.Event) throws {
-    let delivered = (connection.upload.delivered, connection.download.delivered)
-    if event.token.side == Session.Side.client.rawValue {
-      connection.clientIsReady(event.readiness, by: &ferry)
-    } else {
-      connection.backendIsReady(event.readiness, by: &ferry)
-    }
+    let delivered = (loop.connection.upload.delivered, loop.connection.download.delivered)
+    try loop.serve(event)
     // Only where others were to have their turn.
-    if connection.mustAskClient, connection.upload.delivered - delivered.0 < Self.longestTurn {
+    if loop.connection.mustAskClient, loop.connection.upload.delivered - delivered.0 < Self.longestTurn {
       throw Surprise("the client is asked without need: \(account)")
     }
-    if connection.mustAskBackend, connection.download.delivered - delivered.1 < Self.longestTurn {
+    if loop.connection.mustAskBackend, loop.connection.download.delivered - delivered.1 < Self.longestTurn {
       throw Surprise("the backend is asked without need: \(account)")
     }
-    if connection.state.ending == nil { try askIfNeeded() }
-  }
-
-  /// As a session does it.
-  private mutating func askIfNeeded() throws {
-    if clientWatch != connection.clientWatch || connection.mustAskClient {
-      try watch(client.peer.relayed, connection.clientWatch, insteadOf: clientWatch, .client)
-      clientWatch = connection.clientWatch
-      connection.clientWasAsked()
-    }
-    if backendWatch != connection.backendWatch || connection.mustAskBackend {
-      try watch(backend.peer.relayed, connection.backendWatch, insteadOf: backendWatch, .backend)
-      backendWatch = connection.backendWatch
-      connection.backendWasAsked()
-    }
-  }
-
-  private func watch(_ number: Int32, _ watch: Watch, insteadOf present: Watch, _ side: Session.Side) throws {
-    let token = Token(slot: 0, generation: 0, side: side.rawValue)
-    let interest: Poller.Interest = watch == .arrivalsAndRoom ? .arrivalsAndRoom : .arrivals
-    if present == .none {
-      try poller.add(number, interest, token)
-    } else {
-      try poller.modify(number, interest, token)
-    }
+    if loop.connection.state.ending == nil { try loop.ask() }
   }
 
   private var progress: [Int] {
@@ -166,7 +132,7 @@ private struct Crossing: ~Copyable {
   private var account: String {
     let up = "up \(client.peer.sent) of \(client.total), \(backend.peer.received)"
     let down = "down \(backend.peer.sent) of \(backend.total), \(client.peer.received)"
-    return "\(up); \(down); \(connection.state)"
+    return "\(up); \(down); \(loop.connection.state)"
   }
 
   private static let turns = 150

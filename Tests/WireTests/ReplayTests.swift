@@ -19,11 +19,6 @@ import Testing
     }
   }
 
-  @Test func `every folder is named after a property`() throws {
-    let names = try FileManager.default.contentsOfDirectory(atPath: Self.root.path)
-    #expect(Set(names).isSubset(of: Property.allCases.map(\.rawValue)))
-  }
-
   private func inputs(of property: Property) throws -> [URL] {
     try FileManager.default.contentsOfDirectory(
       at: Self.root.appending(path: property.rawValue), includingPropertiesForKeys: nil)

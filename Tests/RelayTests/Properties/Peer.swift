@@ -15,7 +15,7 @@ enum Family: CaseIterable {
 final class Peer {
   /// Of the end that is relayed, whose owner is another.
   let relayed: Int32
-  private let descriptor: Descriptor
+  private var descriptor: Descriptor
   /// What it sends, and what it expects to receive.
   private let outgoing: SeededBytes
   private let incoming: SeededBytes
@@ -98,6 +98,15 @@ final class Peer {
     shutdown(number, Int32(SHUT_WR))
     hasFinished = true
   }
+
+  /// Bytes have come that it has not read.
+  var hasUnread: Bool {
+    var byte: UInt8 = 0
+    return unsafe recv(number, &byte, 1, Int32(MSG_PEEK)) > 0
+  }
+
+  /// Closes its end, read or not.
+  func leave() { descriptor = Descriptor(owning: -1) }
 
   func takeNoMore() { shutdown(number, Int32(SHUT_RD)) }
 

@@ -1,0 +1,1 @@
+../../../Sources/Relay/Connection.swift
