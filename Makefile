@@ -19,8 +19,8 @@ STATIC = $(SCRATCH)/static/sniproxy
 SWIFT_FILES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests \
   Fuzz/Package.swift Fuzz/Sources
 
-.PHONY: build static test run bench bench-readme bench-quick bench-rest need-bench fuzz install uninstall format lint \
-  clean need-build need-test FORCE
+.PHONY: build static test run bench bench-readme bench-quick bench-rest need-bench fuzz fuzz-coverage install \
+  uninstall format lint clean need-build need-test FORCE
 
 build: need-build
 	$(SWIFT) build $(FLAGS)
@@ -89,6 +89,13 @@ fuzz:
 	@packaging/need fuzz
 	$(SWIFT) build -c release --sanitize fuzzer --package-path Fuzz --scratch-path $(SCRATCH)/fuzz
 	@Fuzz/run $(SCRATCH)/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+# What the committed inputs reach of the sources.
+fuzz-coverage:
+	@packaging/need fuzz
+	$(SWIFT) build -c release --sanitize fuzzer -Xswiftc -profile-generate -Xswiftc -profile-coverage-mapping \
+	  --package-path Fuzz --scratch-path $(SCRATCH)/fuzz-coverage
+	@Fuzz/coverage $(SCRATCH)/fuzz-coverage
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive $(SWIFT_FILES)

@@ -4,7 +4,7 @@ import Wire
 /// Where both take a ClientHello, they find the same name in it; where only one takes it, the reason is known.
 package func checkAgreement(_ bytes: [UInt8]) throws(Violation) { _ = try difference(bytes) }
 
-/// Why only one of the two takes these bytes; nil if both or neither do. Fuzz/README.md has a line for each.
+/// Why only one of the two takes what a client sends. Fuzz/README.md has a line for each.
 package enum Difference: String, CaseIterable, Sendable {
   // We take it, OpenSSL does not.
   case recordVersion
@@ -21,6 +21,7 @@ package enum Difference: String, CaseIterable, Sendable {
   case version2Hello
 }
 
+/// Nil if both or neither take these bytes.
 package func difference(_ bytes: [UInt8]) throws(Violation) -> Difference? {
   let ours = progress(bytes)
   let theirs = OpenSSL(bytes)
