@@ -8,7 +8,10 @@ final class Nginx {
   ///   - socket: the path of its `tls-socket`, which must be short
   ///   - listen: more words of its `listen` directive: `http2`, `proxy_protocol`
   ///   - server: more directives of its server
-  init(at socket: String, _ certificate: Certificate, listen: String = "", server: String = "") throws {
+  ///   - user: whom it runs as, and whose socket it is; only root can say so
+  init(
+    at socket: String, _ certificate: Certificate, listen: String = "", server: String = "", user: UInt32? = nil
+  ) throws {
     let directory = try Scratch.current.directory("nginx")
     logPath = "\(directory)/access.log"
     let configuration = """
@@ -39,10 +42,25 @@ final class Nginx {
       """
     let file = "\(directory)/nginx.conf"
     try configuration.write(toFile: file, atomically: false, encoding: .utf8)
-    try awaitListener(at: socket, Child("nginx", ["-p", directory, "-e", "stderr", "-c", file]))
+    let arguments = ["-p", directory, "-e", "stderr", "-c", file]
+    if let user {
+      try own(directory, by: user)
+      try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: certificate.key)
+      try awaitListener(at: socket, Child("setpriv", asUser(user) + ["nginx"] + arguments))
+    } else {
+      try awaitListener(at: socket, Child("nginx", arguments))
+    }
   }
 
   private let logPath: String
+}
+
+/// The arguments of setpriv(1) for a program of this user's, in no group but their own.
+func asUser(_ user: UInt32) -> [String] { ["--reuid=\(user)", "--regid=\(user)", "--clear-groups"] }
+
+/// Gives a file or directory to this user.
+func own(_ path: String, by user: UInt32) throws {
+  guard unsafe chown(path, user, user) == 0 else { throw Failure("cannot give \(path) to \(user): \(lastError)") }
 }
 
 /// A real HAProxy that speaks TLS at a Unix socket, and answers with its name, the server name and the client's address.

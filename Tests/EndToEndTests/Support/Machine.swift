@@ -41,9 +41,14 @@ final class Machine {
   }
 
   func run(_ program: String, _ arguments: [String]) throws -> (status: Child.Status, output: String, error: String) {
-    let child = try Child("nsenter", ["--target", "\(first)", "--all", "--", program] + arguments)
+    let child = try start(program, arguments)
     let status = try child.wait()
     return (status, child.output, child.error)
+  }
+
+  /// Starts a program in the machine.
+  func start(_ program: String, _ arguments: [String]) throws -> Child {
+    try Child("nsenter", ["--target", "\(first)", "--all", "--", program] + arguments)
   }
 
   private let unshared: Child
@@ -92,6 +97,8 @@ final class Machine {
     mkdir .old
     pivot_root . .old
     umount -l .old
+    # As systemd does it where it is not in a container: services see what is mounted later.
+    mount --make-rshared /
     exec env -i container=tests PATH=/usr/sbin:/usr/bin:/sbin:/bin \
       /lib/systemd/systemd --system --unit=tests.target --show-status=no --log-target=console
     """#
