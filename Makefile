@@ -19,8 +19,8 @@ STATIC = $(SCRATCH)/static/sniproxy
 SWIFT_FILES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests \
   Fuzz/Package.swift Fuzz/Sources
 
-.PHONY: build static test run bench bench-readme bench-quick bench-rest need-bench fuzz fuzz-coverage install \
-  uninstall format lint clean need-build need-test FORCE
+.PHONY: build static test run bench bench-readme bench-quick bench-rest need-bench soak fuzz fuzz-coverage \
+  install uninstall format lint clean need-build need-test FORCE
 
 build: need-build
 	$(SWIFT) build $(FLAGS)
@@ -43,7 +43,9 @@ need-build:
 # In debug: XCTest comes with the dynamic standard library only, so the programs' flags do not serve.
 test: need-test static
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_FILES)
+	$(SWIFT) build $(SOAK_FLAGS)
 	SNIPROXY_PROGRAMS=$(abspath $(PROGRAMS)) SNIPROXY_STATIC=$(abspath $(STATIC)) $(SWIFT) test --scratch-path $(SCRATCH)
+	$(SOAK) --sniproxy $(PROGRAMS)/sniproxy --seconds 15
 
 need-test:
 	@packaging/need build test
@@ -96,6 +98,15 @@ fuzz-coverage:
 	$(SWIFT) build -c release --sanitize fuzzer -Xswiftc -profile-generate -Xswiftc -profile-coverage-mapping \
 	  --package-path Fuzz --scratch-path $(SCRATCH)/fuzz-coverage
 	@Fuzz/coverage $(SCRATCH)/fuzz-coverage
+
+# Honest and hostile load, and restarts through it; checks every byte.
+SOAK_SECONDS ?= 600
+SOAK_FLAGS = $(BENCH_FLAGS) --product sniproxy-soak
+SOAK = $(SCRATCH)/bench/release/sniproxy-soak
+
+soak: build
+	$(SWIFT) build $(SOAK_FLAGS)
+	$(SOAK) --sniproxy $(PROGRAMS)/sniproxy --seconds $(SOAK_SECONDS)
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive $(SWIFT_FILES)

@@ -27,8 +27,13 @@ let package = Package(
       name: "sniproxy-bench",
       dependencies: ["Load", "CBench", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       cSettings: gnu, swiftSettings: swift),
+    .executableTarget(
+      name: "sniproxy-soak",
+      dependencies: ["Load", "CBench", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      cSettings: gnu, swiftSettings: swift),
     .testTarget(name: "LoadTests", dependencies: ["Load"], cSettings: gnu, swiftSettings: swift),
     .testTarget(
       name: "ReportTests", dependencies: ["sniproxy-bench", "Load"], cSettings: gnu, swiftSettings: swift),
+    .testTarget(name: "SoakTests", dependencies: ["sniproxy-soak"], cSettings: gnu, swiftSettings: swift),
   ]
 )

@@ -9,7 +9,7 @@ public struct HelloTemplate: Sendable {
 
   /// The random is 32 bytes after record header (5), message header (4) and version (2). Its first eight carry a
   /// number.
-  static let number = 11..<19
+  package static let number = 11..<19
 
   /// Nil if the bytes are not one record with one whole ClientHello with a server name.
   public init?(client: String, bytes: [UInt8]) {

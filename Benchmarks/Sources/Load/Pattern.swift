@@ -1,12 +1,12 @@
 /// What streams carry: the byte at an offset is known by the offset, modulo a prime.
-enum Pattern {
+package enum Pattern {
   /// How much is offered or taken at once: like a TLS program with a large buffer, and it stays in the processor's
   /// cache.
-  static let chunk = 256 * 1024
+  package static let chunk = 256 * 1024
 
   /// At least a chunk of the bytes from this offset on. They are never freed.
   @inline(__always)
-  static func at(_ offset: UInt64) -> UnsafeRawPointer {
+  package static func at(_ offset: UInt64) -> UnsafeRawPointer {
     bytes + Int(offset % UInt64(period))
   }
 

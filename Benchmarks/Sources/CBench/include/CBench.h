@@ -114,3 +114,37 @@ static inline int bench_notification_socket(const char *path) {
 // Set by SIGINT, SIGTERM, SIGHUP and SIGPIPE after bench_catch_signals; waiting calls then end with EINTR.
 int bench_interrupted(void);
 void bench_catch_signals(void);
+
+// Binds to a path, which nothing has, and listens.
+static inline int bench_listen_unix(int fd, const char *path, int backlog) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof address.sun_path) return errno = ENAMETOOLONG, -1;
+  strcpy(address.sun_path, path);
+  return bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, backlog) ? -1 : 0;
+}
+
+static inline int bench_connect_unix(int fd, const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof address.sun_path) return errno = ENAMETOOLONG, -1;
+  strcpy(address.sun_path, path);
+  return connect(fd, (struct sockaddr *)&address, sizeof address);
+}
+
+// Listens on a port of 127.0.0.1 that the kernel chooses, and returns the port, or -1.
+static inline int bench_listen_anywhere(int fd, int backlog) {
+  struct sockaddr_in address = {.sin_family = AF_INET};
+  socklen_t length = sizeof address;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, backlog)) return -1;
+  return getsockname(fd, (struct sockaddr *)&address, &length) ? -1 : ntohs(address.sin_port);
+}
+
+// The address of this end, in host order, and its port.
+static inline int bench_local_address(int fd, uint32_t *host, uint16_t *port) {
+  struct sockaddr_in address = {.sin_family = AF_INET};
+  socklen_t length = sizeof address;
+  if (getsockname(fd, (struct sockaddr *)&address, &length)) return -1;
+  *host = ntohl(address.sin_addr.s_addr);
+  *port = ntohs(address.sin_port);
+  return 0;
+}
