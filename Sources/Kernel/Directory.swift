@@ -101,6 +101,13 @@ package struct Directory: ~Copyable, Sendable {
     try unsafe Self.withPath(name, "") { path throws(Errno) in try unsafe Link(path, in: descriptor.number) }
   }
 
+  /// The file of this name, or at the end of a link of this name. The corresponding C function is `openat` with `O_PATH`.
+  package func file(_ name: StaticString) throws(Errno) -> SocketFile {
+    let number = descriptor.number
+    return try SocketFile(
+      Descriptor(owning: try call { unsafe linux_openat(number, cString(name), O_PATH) }))
+  }
+
   /// A connection to the Unix socket of this name in a directory that was reached in the same way.
   ///
   /// However long the directory's path is, the 108 bytes of a socket address do not show. The corresponding C functions
@@ -113,6 +120,27 @@ package struct Directory: ~Copyable, Sendable {
     case .procfs: try socket.connect(to: .descriptor(descriptor.number, name))
     case .workingDirectory: try socket.connect(to: SocketAddress(name: name))
     }
+    return socket
+  }
+}
+
+/// A Unix socket's file, open (`O_PATH`): to be looked at, and connected to whatever has its name by then.
+package struct SocketFile: ~Copyable {
+  private let descriptor: Descriptor
+  package let status: FileStatus
+
+  fileprivate init(_ descriptor: consuming Descriptor) throws(Errno) {
+    status = try FileStatus(of: descriptor.number)
+    self.descriptor = descriptor
+  }
+
+  /// The corresponding C functions are `socket` and `connect`.
+  ///
+  /// - Precondition: `SocketPath.isExact`.
+  /// - Throws: `.wouldBlock` when the backlog is full.
+  package func connect() throws(Errno) -> Socket {
+    let socket = try Socket.unix()
+    try socket.connect(to: .descriptor(descriptor.number))
     return socket
   }
 }

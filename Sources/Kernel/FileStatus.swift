@@ -10,9 +10,18 @@ package struct FileStatus: Sendable {
     case other
   }
 
-  package let identity: FileIdentity
+  /// A file as it was at some time: its last change of status (ctime, inode(7)), which a rename is too.
+  package struct Version: Equatable, Sendable {
+    let identity: FileIdentity
+    let seconds: Int64
+    let nanoseconds: Int64
+  }
+
+  package var identity: FileIdentity { version.identity }
   package let owner: UserID
   package let kind: Kind
+  /// Changes when the file or its name does.
+  package let version: Version
   private let mode: mode_t
 
   /// Of the root directory.
@@ -36,9 +45,11 @@ package struct FileStatus: Sendable {
   }
 
   private init(_ status: stat) {
-    identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     owner = status.st_uid
     mode = status.st_mode
+    version = Version(
+      identity: FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)),
+      seconds: Int64(status.st_ctim.tv_sec), nanoseconds: Int64(status.st_ctim.tv_nsec))
     kind =
       switch status.st_mode & S_IFMT {
       case S_IFDIR: .directory

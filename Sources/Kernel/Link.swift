@@ -30,12 +30,12 @@ package struct Link {
   ///
   /// The corresponding C function is `fstatat` with `AT_SYMLINK_NOFOLLOW`.
   ///
-  /// - Returns: false as soon as `body` does, and where the way is not a plain one: where it is long, or has steps such as
-  ///   "..".
+  /// - Returns: false as soon as `body` does, and where the way is not a plain one: where it is long, or has no steps, or
+  ///   such as "..".
   package func allSteps(_ body: (FileStatus, _ isLast: Bool) -> Bool) throws(Errno) -> Bool {
-    guard count > 0, count < path.count else { return false }
     var path = path
     var start = isAbsolute ? 1 : 0
+    guard count > start, count < path.count else { return false }
     while start < count {
       let end = (start..<count).first { path[$0] == Self.slash } ?? count
       guard end > start, path[start] != UInt8(ascii: "."), end + 1 != count else { return false }

@@ -20,6 +20,7 @@ package struct Trail: ~Copyable {
   private var parent = Descriptor(owning: -1)
   private var name: [UInt8] = []
   private var linksLeft = Self.mostLinks
+  private var stepsLeft = Self.mostSteps
 
   /// - Precondition: the directory stays open for as long as the trail is used.
   package init(from directory: borrowing Directory) { beginning = directory.number }
@@ -29,11 +30,16 @@ package struct Trail: ~Copyable {
   /// Goes on from the directory that was reached to a file of this path, a link's end if it is one.
   ///
   /// The corresponding C functions are `openat` with `O_PATH`, `fstat` and `readlinkat`.
-  package mutating func follow(_ path: [UInt8]) throws(Errno) {
+  ///
+  /// - Parameter toDirectory: the file is to be a directory.
+  /// - Throws: `.tooManyLinks` also where the way has more than 255 steps.
+  package mutating func follow(_ path: [UInt8], toDirectory: Bool = false) throws(Errno) {
     var steps = Self.steps(path)
     while let step = steps.popLast() {
       if step == Self.dot { continue }
-      let next = try open(step, isLast: steps.isEmpty)
+      stepsLeft -= 1
+      guard stepsLeft >= 0 else { throw .tooManyLinks }
+      let next = try open(step, isDirectory: toDirectory || !steps.isEmpty)
       let status = try FileStatus(of: next.number)
       switch status.kind {
       case .directory:
@@ -78,9 +84,9 @@ package struct Trail: ~Copyable {
     self.name = name
   }
 
-  /// As a directory where more follows, so that the kernel mounts what it mounts on demand.
-  private func open(_ step: [UInt8], isLast: Bool) throws(Errno) -> Descriptor {
-    if !isLast {
+  /// As a directory where it is to be one, so that the kernel mounts what it mounts on demand.
+  private func open(_ step: [UInt8], isDirectory: Bool) throws(Errno) -> Descriptor {
+    if isDirectory {
       do throws(Errno) { return try open(step, flags: O_PATH | O_NOFOLLOW | O_DIRECTORY) } catch .notDirectory {}
     }
     return try open(step, flags: O_PATH | O_NOFOLLOW)
@@ -106,13 +112,11 @@ package struct Trail: ~Copyable {
 
   private static func target(_ link: borrowing Descriptor) throws(Errno) -> [UInt8] {
     let number = link.number
-    var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
-    let count = try call {
-      unsafe target.withUnsafeMutableBytes {
-        unsafe readlinkat(number, "", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
+    return try unsafe [UInt8](unsafeUninitializedCapacity: Int(PATH_MAX)) { target, count throws(Errno) in
+      count = try call {
+        unsafe target.withMemoryRebound(to: CChar.self) { unsafe readlinkat(number, "", $0.baseAddress!, $0.count) }
       }
     }
-    return Array(target[..<count])
   }
 
   /// The names in a path, the first one last.
@@ -128,6 +132,8 @@ package struct Trail: ~Copyable {
     var directory = Descriptor(owning: -1)
     swap(&directory, &end)
     beginning = directory.number
+    linksLeft = Self.mostLinks
+    stepsLeft = Self.mostSteps
     return Directory(directory)
   }
 
@@ -152,6 +158,8 @@ package struct Trail: ~Copyable {
 
   /// As many as the kernel follows (path_resolution(7)).
   private static let mostLinks = 40
+  /// Far more than a path of people's has: it costs three calls each.
+  private static let mostSteps = 255
   private static let slash = UInt8(ascii: "/")
   private static let dot = [UInt8(ascii: ".")]
 }

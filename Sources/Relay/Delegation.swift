@@ -6,7 +6,6 @@ package import Wire
 package struct Delegation: Sendable {
   /// Whose say does not matter: root's, and the hosts directory's owner's. They chose the socket.
   private let administrator: UserID
-
   private let hosts: FileStatus
   private let rootDirectory: FileStatus
 
@@ -22,36 +21,33 @@ package struct Delegation: Sendable {
 
   // MARK: - Where only administrators have a say
 
-  // What only they can change, or replace, needs a look and no more: nobody else can use the time between the look and
-  // the use.
+  // A look at what only they can change needs no descriptor: nobody else can use the time until it is used. They
+  // themselves can, and let others have a say meanwhile: so whoever uses it has to see that it is still the same.
 
-  /// The status of the entry's host directory if it is the administrators'; nil if others have a say in it, or may have.
+  /// The host directory of an entry if it is the administrators'; nil if others have a say in it, or may have.
   func administratorsHost(_ entry: FileStatus, link: () throws(Errno) -> Link?) throws(Errno) -> FileStatus? {
-    switch entry.kind {
-    case .directory: return isFixed(entry, in: hosts) && isAdministratorsHost(entry) ? entry : nil
-    case .link: return try end(of: entry, in: hosts, link, isAdministratorsHost)
-    case .socket, .other: return nil
-    }
+    try end(of: entry, in: hosts, link, isAdministratorsHost)
   }
 
-  private func isAdministratorsHost(_ status: FileStatus) -> Bool {
+  func isAdministratorsHost(_ status: FileStatus) -> Bool {
     status.kind == .directory && isAdministrator(status.owner) && status.isWritableByOwnerOnly
   }
 
-  /// True if nobody else has a say in which socket is in such a host directory.
-  func isAdministrators(
+  /// Where the socket or the link in such a host directory leads; nil if others have a say in that.
+  func administratorsSocket(
     _ socket: FileStatus, in host: FileStatus, link: () throws(Errno) -> Link?
-  ) throws(Errno) -> Bool {
-    guard socket.kind == .link else { return true }
-    return try end(of: socket, in: host, link) { $0.kind == .socket } != nil
+  ) throws(Errno) -> FileStatus? {
+    try end(of: socket, in: host, link) { $0.kind == .socket }
   }
 
-  /// Where the administrators' link leads; nil if others have a say in that.
   private func end(
     of entry: FileStatus, in directory: FileStatus, _ link: () throws(Errno) -> Link?, _ isRight: (FileStatus) -> Bool
   ) throws(Errno) -> FileStatus? {
-    guard isAdministrator(entry.owner), isFixed(entry, in: directory), let link = try link() else { return nil }
+    guard isFixed(entry, in: directory) else { return nil }
+    guard entry.kind == .link else { return isRight(entry) ? entry : nil }
+    guard isAdministrator(entry.owner), let link = try link() else { return nil }
     var place = link.isAbsolute ? rootDirectory : directory
+    guard isAdministrator(place.owner) else { return nil }
     let isAdministrators = try link.allSteps { step, isLast in
       guard isFixed(step, in: place) else { return false }
       place = step
@@ -76,9 +72,12 @@ package struct Delegation: Sendable {
     return users.first
   }
 
-  /// True if the user is the socket's owner, or who listens on it: a service manager may have done either for them.
-  func belongs(_ socket: borrowing Socket, file: FileStatus?, to user: UserID) -> Bool {
-    user != Self.nobody && (file?.owner == user || socket.peerUser == user)
+  /// True if the socket's file is the user's: a service manager may have made it for them.
+  func isOwner(_ user: UserID, of file: FileStatus?) -> Bool { user != Self.nobody && file?.owner == user }
+
+  /// True if it is the user who listens at the other end, on whosever file.
+  func isListener(_ user: UserID, on socket: borrowing Socket) -> Bool {
+    user != Self.nobody && socket.peerUser == user
   }
 
   private static let root: UserID = 0

@@ -39,8 +39,8 @@ package final class HostsDirectory: Sendable {
     let entry = name.entryName(hashed: hashed)
     do throws(Refusal) {
       return try connect(entry, by: &way)
-    } catch .noSocket, .backendRefused {
-      // The entry, or its socket, may have been replaced since the entry was opened.
+    } catch .unknownName, .noSocket, .backendRefused {
+      // What the entry leads to, or its socket, may have been replaced since the entry was looked at.
       do throws(Refusal) { return try connect(entry, by: &way) } catch { return .refused(error) }
     } catch {
       return .refused(error)
@@ -50,80 +50,102 @@ package final class HostsDirectory: Sendable {
   private func connect(_ entry: [UInt8], by way: inout SocketPath) throws(Refusal) -> Reached {
     defer { directory.leave(by: &way) }
     guard let delegation else {
-      return try connect(to: open(entry, by: &way), &way)
+      let host = try lookUp { () throws(Errno) in try directory.directory(entry, by: &way) }
+      let key = quota == nil ? nil : try lookUp { () throws(Errno) in try host.status }.identity
+      let header = try proxyHeader(host)
+      return try join(key, header) { () throws(Errno) in try host.connect(to: Self.socketName, by: way) }
     }
-    if let status = try administratorsHost(entry, delegation) {
-      let host = try open(entry, by: &way)
-      if try isAdministratorsSocket(host, status, delegation) { return try connect(to: host, &way) }
+    let looked = try lookUp { () throws(Errno) in
+      try delegation.administratorsHost(try directory.status(of: entry)) { () throws(Errno) in
+        try directory.link(entry)
+      }
+    }
+    if let looked {
+      let host = try lookUp { () throws(Errno) in try directory.directory(entry, by: &way) }
+      let status = try lookUp { () throws(Errno) in try host.status }
+      if status.identity == looked.identity, delegation.isAdministratorsHost(status),
+        let reached = try connect(to: host, status, delegation, way)
+      {
+        return reached
+      }
     }
     return try connect(along: Trail(from: directory), to: entry, delegation, &way)
   }
 
+  /// Connects in a host directory of the administrators; nil if others have, or meanwhile had, a say in the socket.
+  ///
   /// One descriptor serves for the flags and the socket, so that both are of one and the same directory.
-  private func connect(to host: consuming Directory, _ way: inout SocketPath) throws(Refusal) -> Reached {
+  private func connect(
+    to host: borrowing Directory, _ status: FileStatus, _ delegation: Delegation, _ way: SocketPath
+  ) throws(Refusal) -> Reached? {
     let header = try proxyHeader(host)
-    let place = try takePlace(host)
-    do throws(Errno) {
-      return .connected(try host.connect(to: Self.socketName, by: way), header, place)
-    } catch .wouldBlock {
-      return .backlogFull
-    } catch {
-      throw Self.connectRefusal(error)
+    let socket = try find { () throws(Errno) in try host.status(of: Self.socketName) }
+    guard socket.kind == .link else {
+      let reached = try join(status.identity, header) { () throws(Errno) in
+        try host.connect(to: Self.socketName, by: way)
+      }
+      let again = try find { () throws(Errno) in try host.status(of: Self.socketName) }
+      guard again.version == socket.version else { return nil }
+      return consume reached
     }
+    // Where the kernel does not follow the link, the trail may, and knows why if not.
+    guard way.isExact, let file = try? host.file(Self.socketName) else { return nil }
+    let end = try find { () throws(Errno) in
+      try delegation.administratorsSocket(socket, in: status) { () throws(Errno) in try host.link(Self.socketName) }
+    }
+    guard end?.identity == file.status.identity else { return nil }
+    return try join(status.identity, header) { () throws(Errno) in try file.connect() }
   }
 
-  /// The same where others than administrators may have a say.
+  /// Connects where others than administrators may have a say.
   private func connect(
     along trail: consuming Trail, to entry: [UInt8], _ delegation: Delegation, _ way: inout SocketPath
   ) throws(Refusal) -> Reached {
-    let host: Directory
-    do throws(Errno) {
-      try trail.follow(entry)
-      host = try trail.takeDirectory()
-    } catch {
-      throw Self.lookUpRefusal(error)
+    let host = try lookUp { () throws(Errno) in
+      try trail.follow(entry, toDirectory: true)
+      return try trail.takeDirectory()
     }
+    // The trail goes on from it.
+    defer { withExtendedLifetime(host) {} }
+    let key = quota == nil ? nil : try lookUp { () throws(Errno) in try host.status }.identity
     let header = try proxyHeader(host)
-    let place = try takePlace(host)
-    do throws(Errno) { try trail.follow(Array("\(Self.socketName)".utf8)) } catch { throw Self.connectRefusal(error) }
+    try find { () throws(Errno) in try trail.follow(Array("\(Self.socketName)".utf8)) }
     let user = try delegation.onlyUser(trail)
-    do throws(Errno) {
-      let socket = try trail.connect(by: &way)
-      if let user, !delegation.belongs(socket, file: way.isExact ? trail.status : nil, to: user) {
-        return .refused(.socketOfAnother(than: user))
+    let file = way.isExact ? trail.status : nil
+    guard let user, !delegation.isOwner(user, of: file) else {
+      return try join(key, header) { () throws(Errno) in try trail.connect(by: &way) }
+    }
+    // The file is another's, or may be. What else hinders a connection to it is not for the client to know.
+    do throws(Refusal) {
+      return try join(key, header) { () throws(Errno) in
+        let socket = try trail.connect(by: &way)
+        guard delegation.isListener(user, on: socket) else { throw .permissionDenied }
+        return socket
       }
-      return .connected(socket, header, place)
+    } catch .hostLimit {
+      throw .hostLimit
+    } catch {
+      throw .socketOfAnother(than: user)
+    }
+  }
+
+  /// Connects, if the host has a place left.
+  private func join(
+    _ key: FileIdentity?, _ header: ProxyHeader?, _ connect: () throws(Errno) -> Socket
+  ) throws(Refusal) -> Reached {
+    // Who waits for a full backlog must not have a place, so none is taken before there is a connection.
+    if let quota, let key, quota.isFull(key) { throw .hostLimit }
+    let socket: Socket
+    do throws(Errno) {
+      socket = try connect()
     } catch .wouldBlock {
       return .backlogFull
     } catch {
-      throw Self.connectRefusal(error)
+      throw Self.refusalOfSocket(error)
     }
-  }
-
-  private func administratorsHost(_ entry: [UInt8], _ delegation: Delegation) throws(Refusal) -> FileStatus? {
-    do throws(Errno) {
-      return try delegation.administratorsHost(try directory.status(of: entry)) { () throws(Errno) in
-        try directory.link(entry)
-      }
-    } catch {
-      throw Self.lookUpRefusal(error)
-    }
-  }
-
-  private func open(_ entry: [UInt8], by way: inout SocketPath) throws(Refusal) -> Directory {
-    do throws(Errno) { return try directory.directory(entry, by: &way) } catch { throw Self.lookUpRefusal(error) }
-  }
-
-  private func isAdministratorsSocket(
-    _ host: borrowing Directory, _ status: FileStatus, _ delegation: Delegation
-  ) throws(Refusal) -> Bool {
-    do throws(Errno) {
-      return try delegation.isAdministrators(try host.status(of: Self.socketName), in: status) { () throws(Errno) in
-        try host.link(Self.socketName)
-      }
-    } catch {
-      throw Self.connectRefusal(error)
-    }
+    guard let quota, let key else { return .connected(socket, header, nil) }
+    guard let place = quota.take(key) else { throw .hostLimit }
+    return .connected(socket, header, place)
   }
 
   private func proxyHeader(_ host: borrowing Directory) throws(Refusal) -> ProxyHeader? {
@@ -137,23 +159,23 @@ package final class HostsDirectory: Sendable {
     }
   }
 
-  private func takePlace(_ host: borrowing Directory) throws(Refusal) -> Quota<FileIdentity>.Place? {
-    guard let quota else { return nil }
-    let status: FileStatus
-    do throws(Errno) { status = try host.status } catch { throw Self.lookUpRefusal(error) }
-    guard let place = quota.take(status.identity) else { throw .hostLimit }
-    return place
-  }
-
-  private static func lookUpRefusal(_ error: Errno) -> Refusal {
-    switch error {
-    case .noSuchFileOrDirectory, .notDirectory, .nameTooLong: .unknownName
-    case .permissionDenied: .noPermission
-    default: .lookUpFailed(code: error.code)
+  private func lookUp<Result: ~Copyable>(_ body: () throws(Errno) -> Result) throws(Refusal) -> Result {
+    do throws(Errno) {
+      return try body()
+    } catch .noSuchFileOrDirectory, .notDirectory, .nameTooLong {
+      throw .unknownName
+    } catch .permissionDenied {
+      throw .noPermission
+    } catch {
+      throw .lookUpFailed(code: error.code)
     }
   }
 
-  private static func connectRefusal(_ error: Errno) -> Refusal {
+  private func find<Result: ~Copyable>(_ body: () throws(Errno) -> Result) throws(Refusal) -> Result {
+    do throws(Errno) { return try body() } catch { throw Self.refusalOfSocket(error) }
+  }
+
+  private static func refusalOfSocket(_ error: Errno) -> Refusal {
     switch error {
     case .noSuchFileOrDirectory, .notDirectory: .noSocket
     case .permissionDenied: .noPermission

@@ -95,11 +95,17 @@ package final class WorkerControl: Sendable {
   let wakeup: Wakeup
   let lastTurn = Atomic<Int64>(monotonicNow())
   let state = Atomic(State.starting.rawValue)
-  let hellos = WorkerHellos()
+  private let oldestHelloDue = Atomic(Int64.max)
   /// Handed to the worker, so that it holds the last reference to them.
   let listeners = Mutex<[ListeningSocket]>([])
 
   init() throws(Errno) { wakeup = try Wakeup() }
+
+  /// The deadline of the worker's oldest unfinished ClientHello.
+  var oldestHello: Int64 {
+    get { oldestHelloDue.load(ordering: .sequentiallyConsistent) }
+    set { oldestHelloDue.store(newValue, ordering: .sequentiallyConsistent) }
+  }
 
   var currentState: State { State(rawValue: state.load(ordering: .acquiring)) ?? .failed }
 }

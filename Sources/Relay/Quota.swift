@@ -33,6 +33,8 @@ package final class Quota<Key: Hashable & Sendable>: Sendable {
     return isTaken ? Place(self, key) : nil
   }
 
+  package func isFull(_ key: Key) -> Bool { counts.withLock { $0[key, default: 0] >= most } }
+
   private func leave(_ key: Key) {
     counts.withLock { counts in
       let count = counts[key, default: 0]

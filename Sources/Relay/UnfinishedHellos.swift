@@ -14,30 +14,11 @@ final class UnfinishedHellos: Sendable {
     self.workers = workers
   }
 
-  var areTooMany: Bool { count.load(ordering: .sequentiallyConsistent) > most }
+  func change(by difference: Int) { count.add(difference, ordering: .sequentiallyConsistent) }
 
-  /// - Returns: the worker with the oldest of them, where it has to end, since a new one is one too many.
-  func change(by difference: Int) -> WorkerControl? {
-    let (_, present) = count.add(difference, ordering: .sequentiallyConsistent)
-    guard difference > 0, present > most else { return nil }
-    return workers.min { $0.hellos.oldest < $1.hellos.oldest }
+  /// The worker with the oldest of all, which has to end; nil where there are not too many.
+  var surplusAt: WorkerControl? {
+    guard count.load(ordering: .sequentiallyConsistent) > most else { return nil }
+    return workers.min { $0.oldestHello < $1.oldestHello }
   }
-}
-
-/// What the other workers know of one worker's unfinished ClientHellos.
-final class WorkerHellos: Sendable {
-  private let oldestDue = Atomic(Int64.max)
-  private let unwanted = Atomic(0)
-
-  /// The deadline of the oldest, which is the first to fall due.
-  var oldest: Int64 {
-    get { oldestDue.load(ordering: .sequentiallyConsistent) }
-    set { oldestDue.store(newValue, ordering: .sequentiallyConsistent) }
-  }
-
-  /// Asks the worker to end one.
-  func endOne() { unwanted.add(1, ordering: .sequentiallyConsistent) }
-
-  /// How many the worker has been asked to end since the last time.
-  func takeUnwanted() -> Int { unwanted.exchange(0, ordering: .sequentiallyConsistent) }
 }

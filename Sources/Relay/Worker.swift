@@ -96,7 +96,7 @@ struct Worker: ~Copyable {
         proxy.admission.resume()
         startAccepting()
       }
-      for _ in 0..<control.hellos.takeUnwanted() where proxy.unfinished.areTooMany { endOldestHello() }
+      endSurplusHellos()
     case .draining:
       stopAccepting(.no)
       listeners = []
@@ -196,21 +196,24 @@ struct Worker: ~Copyable {
     if engine.deadlines.count(.hello) != countedHellos { countHellos() }
   }
 
-  /// Beyond the limit the oldest of all workers' unfinished ClientHellos ends.
   private mutating func countHellos() {
     let count = engine.deadlines.count(.hello)
     let difference = count - countedHellos
     countedHellos = count
-    control.hellos.oldest = engine.deadlines.first(.hello)?.due ?? .max
-    guard let worker = proxy.unfinished.change(by: difference) else { return }
-    if worker === control { return endOldestHello() }
-    worker.hellos.endOne()
-    worker.wakeup.signal()
+    let oldest = engine.deadlines.first(.hello)?.due ?? .max
+    // In this order, so that whoever sees too many also sees who has the oldest.
+    if difference > 0 { control.oldestHello = oldest }
+    proxy.unfinished.change(by: difference)
+    if difference < 0 { control.oldestHello = oldest }
+    if difference > 0 { endSurplusHellos() }
   }
 
-  private mutating func endOldestHello() {
-    guard let (slot, _) = engine.deadlines.first(.hello) else { return }
-    settle(slot, sessions[slot].giveWay(&engine))
+  /// Where there are too many unfinished ClientHellos, the oldest of all workers' end, each by its own worker.
+  private mutating func endSurplusHellos() {
+    while let worker = proxy.unfinished.surplusAt {
+      guard worker === control, let (slot, _) = engine.deadlines.first(.hello) else { return worker.wakeup.signal() }
+      settle(slot, sessions[slot].giveWay(&engine))
+    }
   }
 
   private func leave() {

@@ -173,6 +173,16 @@ struct DelegatedNameTests {
     #expect(try proxy.refusal(Hello("another.test")) == 112)
   }
 
+  /// What is there and what is not gets the same answer.
+  @Test func `a user's link tells nothing of files`() throws {
+    for (name, target) in [("file.test", "/etc/shadow"), ("none.test", "/etc/none"), ("directory.test", "/etc")] {
+      try own(hosts.add(name).path, alice)
+      try link("\(hosts.path)/\(name)/tls-socket", to: target)
+      try own("\(hosts.path)/\(name)/tls-socket", alice)
+    }
+    try check(["file.test": nil, "none.test": nil, "directory.test": nil])
+  }
+
   @Test func `the user id 65534 never matches`() throws {
     try hosts.addBackend("nobody.test").answer("nobody's")
     for path in ["nobody.test", "nobody.test/tls-socket"] { try own("\(hosts.path)/\(path)", 65534) }
@@ -202,22 +212,60 @@ struct DelegatedNameTests {
 
   // MARK: - Under attack
 
+  /// The administrator moves a name from a service of their own to one of Alice's and back. Alice's link, which leads to
+  /// Bob's socket all the time, must not be followed in between.
+  @Test(arguments: [true, false])
+  func `what administrators change meanwhile never leads to another's socket`(wholeEntry: Bool) throws {
+    let (theirs, received) = try homes.listenQuietly(owner: bob)
+    let home = try homes.directory("alice", owner: alice)
+    try link("\(home)/tls-socket", to: theirs)
+    try own("\(home)/tls-socket", alice)
+    let name = wholeEntry ? "\(hosts.path)/test.test" : try hosts.add("test.test").socket
+    let (host, suffix) = (try homes.host("root", directory: root, socket: root), wholeEntry ? "" : "/tls-socket")
+    let answers = try ask(.init(name, between: host + suffix, home + suffix, owner: root), until: 500)
+    #expect(Set(answers.keys) == ["root", "alert 112"])
+    #expect(received.bytes == [])
+  }
+
   /// Alice swaps her link between her own socket and Bob's as fast as she can.
   @Test func `a link that is swapped back and forth never leads to another's socket`() throws {
     let socket = try hosts.add("test.test").socket
     try own("\(hosts.path)/test.test", alice)
     let own = try homes.listen("alice", owner: alice)
     let (theirs, received) = try homes.listenQuietly(owner: bob)
-    try link(socket, to: own)
+    let answers = try ask(.init(socket, between: own, theirs, owner: alice), until: 500)
+    #expect(Set(answers.keys) == ["alice", "alert 112"])
+    #expect(received.bytes == [])
+  }
+
+  private struct Swap {
+    let link: String
+    let targets: [String]
+    let owner: uid_t
+
+    init(_ link: String, between first: String, _ second: String, owner: uid_t) {
+      self.link = link
+      targets = [first, second]
+      self.owner = owner
+    }
+
+    func run(_ number: Int) {
+      unsafe symlink(targets[number % 2], link + ".next")
+      unsafe lchown(link + ".next", owner, owner)
+      unsafe rename(link + ".next", link)
+    }
+  }
+
+  /// Asks for `test.test` while a link is swapped as fast as can be, until there are so many answers of two kinds.
+  private func ask(_ swap: Swap, until count: Int) throws -> [String: Int] {
     let isDone = Mutex(false)
     let swapper = DispatchGroup()
+    swap.run(0)
     Scratch.current.start(in: swapper) {
-      var swaps = 0
+      var number = 0
       while !isDone.withLock({ $0 }) {
-        swaps += 1
-        unsafe symlink(swaps % 2 == 0 ? own : theirs, socket + ".next")
-        unsafe lchown(socket + ".next", alice, alice)
-        unsafe rename(socket + ".next", socket)
+        number += 1
+        swap.run(number)
       }
     }
     defer {
@@ -227,15 +275,14 @@ struct DelegatedNameTests {
     let proxy = try Proxy(hosts, "--workers", "2")
     var answers: [String: Int] = [:]
     let alarm = Alarm(in: 10 * patience)
-    while answers["alice", default: 0] < 500 || answers["alert 112", default: 0] < 500 {
+    while answers.values.count(where: { $0 >= count }) < 2 {
       guard alarm.remaining > 0 else { throw Failure("only \(answers)") }
       let client = try proxy.connect(Hello("test.test"))
       let (bytes, _) = try client.receiveAll()
       client.close()
       answers[bytes.first == 21 ? "alert \(bytes[6])" : String(decoding: bytes, as: UTF8.self), default: 0] += 1
     }
-    #expect(Set(answers.keys) == ["alice", "alert 112"])
-    #expect(received.bytes == [])
+    return answers
   }
 
   // MARK: -

@@ -112,6 +112,19 @@ struct FairShareTests {
     }
   }
 
+  /// Many wait for a backend that accepts nobody: each is told so in the end, and none that the host has no place.
+  @Test func `who waits for a full backlog takes no place of the host`() throws {
+    let hosts = try HostsDirectory()
+    let backend = try hosts.addBackend("test.test", backlog: 0)
+    let fill = try Connection.fillBacklog(of: "\(hosts.path)/test.test/tls-socket")
+    let proxy = try Proxy(hosts, "--max-per-host", "1", "--workers", "4", "--connect-timeout", "1")
+    let waiting = try (0..<100).map { _ in try proxy.connect(Passage.hello) }
+    for client in waiting { #expect(try client.receiveAlert() == 80) }
+    #expect(!proxy.log.contains("--max-per-host"))
+    #expect(proxy.log.contains("its backlog is full"))
+    withExtendedLifetime((backend, fill)) {}
+  }
+
   // MARK: - Unfinished ClientHellos
 
   @Test(arguments: [1, 3])
@@ -141,6 +154,24 @@ struct FairShareTests {
     #expect(try silent[10].receive(4) == Array("late".utf8))
     // The other half is for those who say what they want.
     for client in try (0..<4).map({ _ in try proxy.served() }) { client.close() }
+  }
+
+  /// However many come at once, to several workers that do not know of each other's.
+  @Test func `bursts of unfinished hellos take no more than half`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("test.test").answer("here")
+    let proxy = try Proxy(hosts, "--max-connections", "20", "--workers", "4")
+    let atRest = try proxy.vitals.descriptors.count
+    var silent: [Connection] = []
+    for _ in 0..<10 {
+      proxy.child.signal(SIGSTOP)
+      silent += try (0..<30).map { _ in try proxy.connect() }
+      proxy.child.signal(SIGCONT)
+      try eventually("all but ten to be closed") {
+        try silent.count { try !$0.hasEnded } == 10 && proxy.vitals.descriptors.count == atRest + 10
+      }
+      #expect(try proxy.ask("test.test") == "here")
+    }
   }
 
   /// Thousands of half hellos, one after the other as fast as they go, do not keep an honest client out.
@@ -206,6 +237,9 @@ extension Connection {
     guard case .ended = try awaitSome() else { throw Failure("it got something") }
     close()
   }
+
+  /// True once the other end has closed without a byte.
+  fileprivate var hasEnded: Bool { get throws { try hasBytes() } }
 
   /// A client that comes from another loopback address.
   fileprivate convenience init(to address: Address, from source: String) throws {

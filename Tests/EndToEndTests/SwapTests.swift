@@ -41,7 +41,7 @@ struct SwapTests {
     #expect(clients.answers == ["left \(header)", "right \(header)"])
   }
 
-  /// The old backend stops listening right after the swap, and its socket goes, as in a deployment.
+  /// The old backend stops listening right after the swap, and its directory goes, as in a deployment.
   @Test(arguments: [true, false])
   func `the old backend goes right after the swap`(wholeEntry: Bool) throws {
     let homes = try Homes()
@@ -197,7 +197,7 @@ private final class Home: Sendable {
     shutdown(listener.descriptor, Int32(SHUT_RD))
     threads.wait()
     listener.close()
-    unsafe unlink("\(path)/tls-socket")
+    try? FileManager.default.removeItem(atPath: path)
   }
 
   private static func answer(_ name: String, _ connection: Connection) throws {

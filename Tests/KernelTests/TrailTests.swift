@@ -48,6 +48,15 @@ import Testing
     #expect(failure { () throws(Errno) in _ = try follow("hop2") } == nil, "40 links are allowed")
   }
 
+  /// Forty links are allowed, and each may have thousands of steps.
+  @Test func `its work is bounded`() {
+    folder.makeDirectory("directory")
+    folder.makeLink("long", to: String(repeating: "directory/../", count: 200))
+    #expect(failure { () throws(Errno) in _ = try follow("long") } == .tooManyLinks)
+    folder.makeLink("short", to: String(repeating: "directory/../", count: 100))
+    #expect(failure { () throws(Errno) in _ = try follow("short") } == nil)
+  }
+
   @Test(.enabled(if: isRoot)) func `it knows all who own what it led through`() throws {
     for (name, owner) in [("one", 101), ("one/two", 102), ("one/two/three", 103)] {
       folder.makeDirectory(name)
