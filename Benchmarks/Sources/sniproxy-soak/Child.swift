@@ -11,11 +11,14 @@ struct Child {
   /// Its output and errors.
   let log: String
 
-  /// - Parameter sockets: what it finds open from descriptor 3 on, as a service manager passes them (sd_listen_fds(3))
-  init(_ command: [String], log: String, sockets: [Int32] = []) throws(Failure) {
+  /// - Parameters:
+  ///   - sockets: what it finds open from descriptor 3 on, as a service manager passes them (sd_listen_fds(3))
+  ///   - user: whom it runs as, in no group; nil for whoever runs the soak
+  init(_ command: [String], log: String, sockets: [Int32] = [], user: Int? = nil) throws(Failure) {
     let script = "export LISTEN_PID=$$ LISTEN_FDS=\(sockets.count); exec \"$@\""
     let words =
-      ["setpriv", "--pdeathsig", "KILL"] + (sockets.isEmpty ? [] : ["sh", "-c", script, "sh"]) + command
+      ["setpriv", "--pdeathsig", "KILL"] + (user.map { ["--reuid=\($0)", "--regid=\($0)", "--clear-groups"] } ?? [])
+      + (sockets.isEmpty ? [] : ["sh", "-c", script, "sh"]) + command
     var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
     var files = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&files)

@@ -45,6 +45,8 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     bench_raise_descriptor_limit()
+    // The proxy may be another user, and writes to sockets.
+    umask(0)
     var name = Array("\(NSTemporaryDirectory())/sniproxy-soak.XXXXXX".utf8CString)
     guard mkdtemp(&name) != nil else { throw Failure("no directory can be made in \(NSTemporaryDirectory())") }
     let scratch = String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
