@@ -45,7 +45,8 @@ struct CongestionControlTests {
   }
 }
 
-private enum CongestionControl: String {
+/// How the kernel is to send what a listener's connections send.
+enum CongestionControl: String {
   case reno, cubic, bbr
 
   var isAllowed: Bool {

@@ -66,6 +66,38 @@ struct SpliceTests {
     withExtendedLifetime(proxy) {}
   }
 
+  /// The kernel tells of room in the client's buffer once. Where the splice towards it fails after that, nothing tells again.
+  @Test(
+    .requires("strace"),
+    .enabled(if: CongestionControl.reno.isAllowed, "the kernel does not let this user splice towards TCP"))
+  func `a client with room for more gets what a splice could not give it`() throws {
+    let listener = try Listener(.ip4(0))
+    try #require(CongestionControl.reno.isGiven(to: listener.descriptor))
+    let hosts = try HostsDirectory()
+    let backend = try hosts.addBackend("test.test")
+    let proxy = try Proxy(
+      hosts, options: ["--workers", "1"], listen: [], descriptors: [0: .descriptor(listener.descriptor)])
+    let client = try Connection(to: listener.address, sending: Passage.hello)
+    let served = try backend.accept()
+    _ = try served.receive(Passage.hello.bytes.count)
+    let worker = try proxy.vitals.threads("worker")
+    let stream = SeededBytes(seed: 1)
+    let pieces = 1...SeededBytes.longestPiece
+    try Scratch.inParallel(2) { end in
+      if end == 0 {
+        try served.send(stream, count: 30_000_000, pieces: pieces, seed: 1)
+        served.finishSending()
+        return
+      }
+      try eventually("the backend to be held back") { try !served.hasRoom(within: 0.1) }
+      // The first splice fills the pipe, once what was held has gone to the client, the second one empties it.
+      let injection = try Injection("splice", "ENOMEM", .second, in: worker)
+      try client.expect(stream, count: 30_000_000, pieces: pieces, seed: 2)
+      #expect(try injection.failures == 1)
+      try injection.end()
+    }
+  }
+
   private func sendUrgent(_ bytes: [UInt8], from client: Connection) throws {
     try eventually("room for an urgent byte") {
       unsafe send(client.descriptor, bytes, bytes.count, Int32(MSG_OOB) | Int32(MSG_NOSIGNAL)) == bytes.count
