@@ -32,13 +32,17 @@ struct Vitals {
   }
 
   /// How many pipes it has.
-  var pipes: Int {
+  var pipes: Int { get throws { try Set(openFiles.filter { $0.hasPrefix("pipe:") }).count } }
+
+  /// How many of its descriptors are sockets.
+  var sockets: Int { get throws { try openFiles.count { $0.hasPrefix("socket:") } } }
+
+  private var openFiles: [String] {
     get throws {
-      let files = try descriptors.compactMap { number in
+      try descriptors.compactMap { number in
         // One that has been closed meanwhile is none.
         try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/fd/\(number)")
       }
-      return Set(files.filter { $0.hasPrefix("pipe:") }).count
     }
   }
 
