@@ -13,7 +13,6 @@ package struct Errno: Error, Equatable, Sendable {
   package static var addressInUse: Errno { Errno(EADDRINUSE) }
   package static var addressNotAvailable: Errno { Errno(EADDRNOTAVAIL) }
   package static var brokenPipe: Errno { Errno(EPIPE) }
-  package static var connectionAborted: Errno { Errno(ECONNABORTED) }
   package static var connectionRefused: Errno { Errno(ECONNREFUSED) }
   package static var connectionReset: Errno { Errno(ECONNRESET) }
   package static var interrupted: Errno { Errno(EINTR) }
@@ -27,6 +26,16 @@ package struct Errno: Error, Equatable, Sendable {
   package static var permissionDenied: Errno { Errno(EACCES) }
   package static var tooManyLinks: Errno { Errno(ELOOP) }
   package static var wouldBlock: Errno { Errno(EAGAIN) }
+}
+
+extension Errno {
+  /// True of `accept` if a connection broke before it was accepted, so that the next one may be well: accept(2) names the
+  /// errors that the new socket itself may have, and asks to go on as if there had been none.
+  package var isOfOneConnection: Bool {
+    [
+      ECONNABORTED, ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, ETIMEDOUT,
+    ].contains(code)
+  }
 }
 
 extension Errno: CustomStringConvertible {

@@ -17,6 +17,8 @@ struct Worker: ~Copyable {
   private var countedHellos = 0
   private var acceptedAtOnce = 1
   private var fullTurns = 0
+  /// Clients in a row that were gone before they were accepted.
+  private var brokenInARow = 0
 
   private enum Accepting {
     case no
@@ -129,16 +131,18 @@ struct Worker: ~Copyable {
         if let accepted = try listener.accept() {
           let slot = takeSlot()
           settle(slot, sessions[slot].begin(accepted, listener: listener, &engine))
+          brokenInARow = 0
           continue
         }
         leave()
         acceptedAtOnce = 1
         fullTurns = 0
         return
-      } catch .connectionAborted {
-        leave()
       } catch {
         leave()
+        brokenInARow += 1
+        if error.isOfOneConnection, brokenInARow < Self.mostBrokenInARow { continue }
+        brokenInARow = 0
         engine.report(.acceptFailed(error))
         return stopAccepting(.paused(until: engine.now + Self.acceptPause))
       }
@@ -225,5 +229,7 @@ struct Worker: ~Copyable {
   private static let wakeupSlot = 0xffff_ffff
   private static let mostAcceptedAtOnce = 128
   private static let fullTurnsForMore = 4
+  /// So many are no accident any more.
+  private static let mostBrokenInARow = 8
   private static let acceptPause: Int64 = 100_000_000
 }

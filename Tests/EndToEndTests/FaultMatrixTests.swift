@@ -9,6 +9,9 @@ struct FaultMatrixTests {
     // Clients wait in the backlog meanwhile.
     Row(.workers, "accept4", "EMFILE ENFILE ENOBUFS ENOMEM EPERM", .none),
     Row(.workers, "accept4", "EINTR EAGAIN", .none, [.sometimes]),
+    // A client's connection broke before it was accepted.
+    Row(.workers, "accept4", "ECONNABORTED EPROTO ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET", .none),
+    Row(.workers, "accept4", "EHOSTUNREACH EOPNOTSUPP ENETUNREACH ETIMEDOUT", .none),
 
     Row(.sickWorker, "epoll_wait", "EINTR", .none, [.sometimes]),
 
