@@ -29,6 +29,9 @@ package struct Errno: Error, Equatable, Sendable {
 }
 
 extension Errno {
+  /// True if the machine has run out of something, or this user of their share of it. The file is as well as before.
+  package var isShortage: Bool { [ENOMEM, ENOBUFS, ENOSPC, EMFILE, ENFILE].contains(code) }
+
   /// True of `accept` if a connection broke before it was accepted, so that the next one may be well: accept(2) names the
   /// errors that the new socket itself may have, and asks to go on as if there had been none.
   package var isOfOneConnection: Bool {

@@ -9,6 +9,8 @@ struct Connection: ~Copyable {
   private(set) var upload = Direction(from: .tcp, to: .unix)
   private(set) var download = Direction(from: .unix, to: .tcp)
   private(set) var state = RelayState()
+  /// What the machine has run out of, so that bytes are lost and neither side is to blame.
+  private(set) var failure: Errno?
 
   mutating func begin(_ client: consuming Socket, _ kind: StreamKind) {
     self.client = client
@@ -77,6 +79,7 @@ struct Connection: ~Copyable {
     }
     switch outcome {
     case .waiting: break
+    case .sourceFailed(let error) where error.isShortage, .sinkFailed(let error) where error.isShortage: failure = error
     case .sourceEnded:
       state.uploadEnded()
       if state.ending == nil { backend.shutdownWriting() }
@@ -91,6 +94,7 @@ struct Connection: ~Copyable {
     guard state.readsBackend else { return }
     switch download.relay(from: backend, to: client, by: &ferry) {
     case .waiting: break
+    case .sourceFailed(let error) where error.isShortage, .sinkFailed(let error) where error.isShortage: failure = error
     case .sourceEnded:
       state.downloadEnded()
       if state.ending == nil, state.passesEndToClient { client.shutdownWriting() }

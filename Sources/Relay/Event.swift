@@ -8,6 +8,8 @@ package enum Event: Sendable {
   /// Accepting pauses, and why: the connection limit, or an error of `accept`.
   case atLimit(Int)
   case acceptFailed(Errno)
+  /// A connection that was relayed is cut, since this machine has run out of something.
+  case sessionFailed(Errno)
   case workerFailed(Errno)
 }
 
@@ -29,7 +31,7 @@ package struct Account: Sendable {
     case refused(Refusal)
     case resetByClient
     case resetByBackend
-    /// By the end of the program.
+    /// By the end of the program, or because the machine has run out of something.
     case cut
   }
 }

@@ -131,7 +131,7 @@ struct Session: ~Copyable {
         return refuse(refusal, greeting, &engine)
       }
     } catch {
-      return refuse(.hungUp, greeting, &engine)
+      return refuse(error.isShortage ? .outOfResources(code: error.code) : .hungUp, greeting, &engine)
     }
   }
 
@@ -186,6 +186,7 @@ struct Session: ~Copyable {
 
   /// Ends the session, or waits for what it needs next.
   private mutating func goOn(_ engine: inout Engine) -> Fate {
+    if let error = connection.failure { return fail(error, &engine) }
     switch connection.state.ending {
     case .close: return over(connection.state.clientWasReset ? .resetByClient : .finished, &engine)
     case .linger: return beginLingering(&engine)
@@ -205,7 +206,7 @@ struct Session: ~Copyable {
       }
       return .lives
     } catch {
-      return over(.cut, &engine)
+      return fail(error, &engine)
     }
   }
 
@@ -258,6 +259,13 @@ struct Session: ~Copyable {
       looks < Self.soonRetries ? .retrySoon : looks < 2 * Self.soonRetries ? .retryLater : .linger
     engine.deadlines.set(pause, for: slot, now: engine.now)
     return .lives
+  }
+
+  /// The client is reset, so that a cut answer does not look like a finished one.
+  private mutating func fail(_ error: Errno, _ engine: inout Engine) -> Fate {
+    engine.report(.sessionFailed(error))
+    connection.client.resetOnClose()
+    return over(.cut, &engine)
   }
 
   private mutating func over(_ end: Account.End?, _ engine: inout Engine) -> Fate {

@@ -40,6 +40,9 @@ package enum Refusal: Error, Equatable, Sendable {
   case hostLimit
   case helloLimit
 
+  // This machine
+  case outOfResources(code: Int32)
+
   // The client was too slow, or left
   case helloTimedOut
   case hungUp
@@ -85,7 +88,7 @@ extension Refusal {
       .unrecognizedName
     // RFC 8446, section 6.2, internal_error: "An internal error unrelated to the peer or the correctness of the
     // protocol (such as a memory allocation failure) makes it impossible to continue."
-    case .lookUpFailed, .backendRefused, .backendTimedOut, .backendFailed, .hostLimit: .internalError
+    case .lookUpFailed, .backendRefused, .backendTimedOut, .backendFailed, .hostLimit, .outOfResources: .internalError
     case .helloTimedOut, .hungUp, .clientLimit, .helloLimit: nil
     }
   }

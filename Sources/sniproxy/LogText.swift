@@ -11,6 +11,7 @@ extension Event {
     case .finished(let account): account.text
     case .atLimit(let limit): "accept: paused: \(limit) connections are open, see --max-connections"
     case .acceptFailed(let error): "accept: paused for a moment: \(error)"
+    case .sessionFailed(let error): "relay: a connection was cut: \(error)"
     case .workerFailed(let error): "worker: ended: \(error)"
     }
   }
@@ -55,6 +56,7 @@ extension Refusal {
     case .clientLimit: "the client has as many connections as --max-per-client allows"
     case .hostLimit: "the host has as many connections as --max-per-host allows"
     case .helloLimit: "the oldest of too many unfinished ClientHellos"
+    case .outOfResources(let code): "out of resources: \(Errno(code))"
     case .helloTimedOut: "no complete ClientHello in time"
     case .hungUp: "the client hung up first"
     }

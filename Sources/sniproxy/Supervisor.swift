@@ -217,7 +217,7 @@ extension Log {
     switch event {
     case .refused: writeOfClient(.info, event.text)
     case .finished: write(.info, event.text)
-    case .atLimit, .acceptFailed: writeOfProgram(.warning, event.text)
+    case .atLimit, .acceptFailed, .sessionFailed: writeOfProgram(.warning, event.text)
     case .workerFailed: write(.critical, event.text)
     }
   }

@@ -14,6 +14,7 @@ struct FaultMatrixTests {
     Row(.workers, "accept4", "EHOSTUNREACH EOPNOTSUPP ENETUNREACH ETIMEDOUT", .none),
 
     Row(.sickWorker, "epoll_wait", "EINTR", .none, [.sometimes]),
+    Row(.sickWorker, "epoll_ctl", "ENOMEM ENOSPC", .refusedOrCut(80)),
 
     // The look-up, and the way to the backend.
     Row(.sickWorker, "newfstatat", "EACCES ENOENT ENOTDIR", .refused(112)),
@@ -37,11 +38,11 @@ struct FaultMatrixTests {
 
     // The ClientHello and the bytes.
     Row(.sickWorker, "recvfrom", "EINTR", .none, [.sometimes]),
-    Row(.sickWorker, "recvfrom", "ECONNRESET ETIMEDOUT", .refusedOrCut(80)),
+    Row(.sickWorker, "recvfrom", "ENOMEM ECONNRESET ETIMEDOUT", .refusedOrCut(80)),
     Row(.sickWorker, "recvmsg", "EINTR", .none, [.sometimes]),
-    Row(.sickWorker, "recvmsg", "ECONNRESET", .refusedOrCut(80)),
+    Row(.sickWorker, "recvmsg", "ENOMEM ECONNRESET", .refusedOrCut(80)),
     Row(.sickWorker, "sendto", "EINTR", .none, [.sometimes]),
-    Row(.sickWorker, "sendto", "EPIPE ECONNRESET", .cut),
+    Row(.sickWorker, "sendto", "EPIPE ECONNRESET ENOBUFS ENOMEM", .cut),
     Row(.sickWorker, "splice", "EINTR", .none, [.sometimes]),
     Row(.sickWorker, "splice", "ENOMEM EINVAL EPERM ENOSYS", .none),
     Row(.sickWorker, "splice", "EPIPE ECONNRESET", .cut),
@@ -78,7 +79,6 @@ struct FaultMatrixTests {
     "madvise": "of malloc(3)",
     "brk": "of malloc(3)",
     "getsockname": "of the PROXY header",
-    "epoll_ctl": "not yet",
     "uname": "once in the life of the program; never fails",
     "restart_syscall": "how strace shows a call that it came upon",
   ]

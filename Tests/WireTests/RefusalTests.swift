@@ -23,6 +23,7 @@ import Wire
     (.backendRefused, .internalError),
     (.backendTimedOut, .internalError),
     (.backendFailed(code: 24), .internalError),
+    (.outOfResources(code: 12), .internalError),
     (.helloTimedOut, nil),
     (.hungUp, nil),
   ]
