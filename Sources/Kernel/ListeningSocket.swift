@@ -18,7 +18,7 @@ package final class ListeningSocket: Sendable {
   /// Takes over a descriptor that listens already.
   package init(adopting number: Int32) throws(Errno) {
     descriptor = Descriptor(owning: number)
-    let endpoint = SocketAddress(localOf: number)?.endpoint ?? .local
+    let endpoint = try SocketAddress(localOf: number).endpoint
     isInternet = endpoint != .local
     name = isInternet ? "\(endpoint)" : Self.unixName(number)
     kind = Self.kind(number)
@@ -46,7 +46,7 @@ package final class ListeningSocket: Sendable {
       let directory = path.hasPrefix("/") ? "" : "\(workingDirectory())/"
       file = FileIdentity(path: path).map { (directory + path, $0) }
     }
-    let endpoint = SocketAddress(localOf: descriptor.number)?.endpoint ?? .local
+    let endpoint = try SocketAddress(localOf: descriptor.number).endpoint
     isInternet = endpoint != .local
     kind = Self.kind(descriptor.number)
     name = if case .unix(let path) = address { "unix:\(path)" } else { "\(endpoint)" }
@@ -174,7 +174,7 @@ package final class ListeningSocket: Sendable {
   }
 
   private static func unixName(_ number: Int32) -> String {
-    let path = SocketAddress(localOf: number)?.path ?? []
+    let path = (try? SocketAddress(localOf: number).path) ?? []
     return path.isEmpty ? "unix:(unnamed)" : "unix:\(String(decoding: path, as: UTF8.self))"
   }
 }

@@ -154,7 +154,7 @@ package struct Socket: ~Copyable, Sendable {
   }
 
   /// The socket's own address.
-  package var localEndpoint: Endpoint { SocketAddress(localOf: number)?.endpoint ?? .local }
+  package var localEndpoint: Endpoint { get throws(Errno) { try SocketAddress(localOf: number).endpoint } }
 }
 
 /// What a stream socket is, where the kinds differ.

@@ -14,9 +14,9 @@ package struct SocketAddress {
     unsafe try body(&storage, &length)
   }
 
-  /// A socket's own address (getsockname(2)); nil if it has none.
-  package init?(localOf number: Int32) {
-    guard unsafe linux_getsockname(number, &storage, &length) == 0 else { return nil }
+  /// A socket's own address. The corresponding C function is `getsockname`.
+  package init(localOf number: Int32) throws(Errno) {
+    try call { unsafe linux_getsockname(number, &storage, &length) }
   }
 
   init(_ address: IPAddress, port: UInt16, scope: UInt32 = 0) {

@@ -155,7 +155,12 @@ struct Session: ~Copyable {
       }
     case .connected(let socket, let header, let place):
       hostPlace = place
-      let prefix = header.map { proxyHeader($0, greeting) } ?? []
+      let prefix: [UInt8]
+      do throws(Errno) {
+        prefix = try header.map { header throws(Errno) in try proxyHeader(header, greeting) } ?? []
+      } catch {
+        return refuse(.outOfResources(code: error.code), greeting, &engine)
+      }
       account?.connected(header: prefix.count)
       engine.deadlines.cancel(slot)
       stage = .relaying
@@ -164,9 +169,9 @@ struct Session: ~Copyable {
     }
   }
 
-  private func proxyHeader(_ header: ProxyHeader, _ greeting: Greeting) -> [UInt8] {
+  private func proxyHeader(_ header: ProxyHeader, _ greeting: Greeting) throws(Errno) -> [UInt8] {
     header.bytes(
-      source: greeting.client, destination: connection.client.localEndpoint,
+      source: greeting.client, destination: try connection.client.localEndpoint,
       serverName: greeting.hello?.serverName ?? [],
       protocols: greeting.hello?.protocols ?? [])
   }

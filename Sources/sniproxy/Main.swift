@@ -68,7 +68,7 @@ extension Log.Destination {
   }
 
   private static func isNetwork(_ number: Int32) -> Bool {
-    ListeningSocket.isListening(number) || SocketAddress(localOf: number)?.endpoint ?? .local != .local
+    ListeningSocket.isListening(number) || (try? SocketAddress(localOf: number).endpoint) ?? .local != .local
   }
 
   /// systemd.exec(5), `JOURNAL_STREAM`: the device and inode of the journal's socket.

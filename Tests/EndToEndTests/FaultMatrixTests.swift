@@ -35,6 +35,7 @@ struct FaultMatrixTests {
     // Tried again: once, or until the backlog has room.
     Row(.sickWorker, "connect", "ECONNREFUSED EAGAIN", .refused(80), [.always]),
     Row(.sickWorker, "connect", "ECONNREFUSED EAGAIN EINTR", .none, [.sometimes]),
+    Row(.sickWorker, "getsockname", "ENOBUFS ENOMEM", .refused(80)),
 
     // The ClientHello and the bytes.
     Row(.sickWorker, "recvfrom", "EINTR", .none, [.sometimes]),
@@ -78,7 +79,6 @@ struct FaultMatrixTests {
     "mprotect": "of malloc(3)",
     "madvise": "of malloc(3)",
     "brk": "of malloc(3)",
-    "getsockname": "of the PROXY header",
     "uname": "once in the life of the program; never fails",
     "restart_syscall": "how strace shows a call that it came upon",
   ]
