@@ -11,7 +11,7 @@ package struct Wakeup: ~Copyable, Sendable {
     descriptor = Descriptor(owning: try call { eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC)) })
   }
 
-  package func signal() { eventfd_write(descriptor.number, 1) }
+  package func signal() { _ = try? call { eventfd_write(descriptor.number, 1) } }
 
   /// Waits until it is signalled, or `milliseconds` at most; -1 is for ever. The corresponding C function is `poll`.
   package func wait(milliseconds: Int32 = -1) {

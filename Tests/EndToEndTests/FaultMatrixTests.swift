@@ -52,6 +52,8 @@ struct FaultMatrixTests {
     Row(.sickWorker, "setsockopt", "ENOPROTOOPT EINVAL", .cut),
     Row(.sickWorker, "getsockopt", "ENOMEM ENOPROTOOPT", .none),
     Row(.sickWorker, "ioctl", "EINVAL ENOTTY", .none),
+    // The workers tell the log.
+    Row(.sickWorker, "write", "EINTR", .none, [.sometimes]),
 
     Row(.log, "write", "EDQUOT EFBIG EIO ENOSPC EPERM EPIPE", .none),
     Row(.log, "write", "EINTR EAGAIN", .none, [.sometimes]),
