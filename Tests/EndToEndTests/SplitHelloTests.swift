@@ -25,7 +25,8 @@ struct SplitHelloTests {
     splitter.serve { client in
       let header = try client.receive(5)
       let message = try client.receive(Int(header[3]) << 8 | Int(header[4]))
-      let server = try Connection(to: destination)
+      let server = try Connection(unattended: destination)
+      defer { server.close() }
       try server.sendByteByByte(Hello.records(message, size: 1))
       try join(client, server)
     }
