@@ -25,6 +25,8 @@ extension CrowdTests {
         memory.append(try proxy.vitals.anonymousMemory)
       }
       print("memory after each round over \(transport), in KiB: \(memory)")
+      // A sanitizer keeps what was freed for a while.
+      guard Sanitizer.current == nil else { return }
       #expect(memory[2] - memory[1] < Self.tolerance, "KiB after each round: \(memory)")
     }
 

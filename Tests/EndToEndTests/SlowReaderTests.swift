@@ -15,7 +15,10 @@ struct SlowReaderTests {
     }
     try passage.proxy.vitals.expectRest()
     let grown = try passage.proxy.vitals.anonymousMemory - before
-    #expect(grown < Self.connections * Self.memoryOfOne, "KiB for \(Self.connections) connections")
+    // A sanitizer has shadows of the memory.
+    if Sanitizer.current == nil {
+      #expect(grown < Self.connections * Self.memoryOfOne, "KiB for \(Self.connections) connections")
+    }
     for connection in connections { try connection.expectAllThatWasSent(transport) }
   }
 

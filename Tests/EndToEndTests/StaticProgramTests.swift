@@ -2,7 +2,8 @@ import Foundation
 import Testing
 
 /// The static program in a root directory that has nothing but it and the hosts directory.
-@Suite(.scratch, .requiresRoot, .requires("chroot"))
+@Suite(
+  .scratch, .requiresRoot, .requires("chroot"), .notSanitized("a sanitizer's library cannot be in a static program"))
 struct StaticProgramTests {
   @Test(arguments: [[], ["--hashed"]])
   func `it serves from an empty root directory the socket on its standard input`(options: [String]) throws {

@@ -23,8 +23,10 @@ extension CrowdTests {
         memory.append(try vitals.anonymousMemory)
       }
       print("memory after each round of stuck bulk over \(transport), in KiB: \(memory)")
-      #expect(memory[2] - memory[1] < Self.tolerance, "KiB after each round: \(memory)")
       try vitals.expectRest()
+      // A sanitizer keeps what was freed for a while.
+      guard Sanitizer.current == nil else { return }
+      #expect(memory[2] - memory[1] < Self.tolerance, "KiB after each round: \(memory)")
     }
 
     private static let exchanges = 70

@@ -40,6 +40,7 @@ final class Child {
     errorPath = scratch.file("\(name).err")
     let standard: [Int32: Source] = [0: .null, 1: .file(outputPath), 2: .file(errorPath)]
     let base = ["PATH": Tool.directories.joined(separator: ":"), "LC_ALL": "C.UTF-8"]
+      .merging(Sanitizer.environment(scratch.path)) { $1 }
     pid = try spawn(
       "/usr/bin/env", ["-C", workingDirectory ?? scratch.path, path] + arguments,
       environment: base.merging(environment) { $1 }, descriptors: standard.merging(descriptors) { $1 })

@@ -32,7 +32,8 @@ final class Scratch: @unchecked Sendable {
   private init() throws {
     path = "/tmp/sniproxy-test.\(UUID().uuidString.prefix(8))"
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+    try FileManager.default.setAttributes(
+      [.posixPermissions: Sanitizer.current == nil ? 0o755 : 0o777], ofItemAtPath: path)
   }
 
   /// Does the work in threads, one for each index, all at once, and waits for them. The first error is thrown.
@@ -83,6 +84,7 @@ final class Scratch: @unchecked Sendable {
 
   private func leave() {
     while let ending = lock.withLock({ endings.popLast() }) { ending() }
+    for report in Sanitizer.reports(path) { Issue.record("\(report)") }
     try? FileManager.default.removeItem(atPath: path)
   }
 }

@@ -8,7 +8,7 @@ struct Failure: Error, CustomStringConvertible {
 }
 
 /// How long a loaded machine may take for what takes milliseconds on an idle one.
-let patience = 20.0
+let patience = Sanitizer.current == nil ? 20.0 : 60.0
 
 /// Waits for the condition. `what` completes the sentence "waited in vain for ...".
 func eventually(_ what: @autoclosure () -> String, within seconds: Double = patience, _ condition: () throws -> Bool)

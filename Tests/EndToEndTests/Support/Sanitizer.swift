@@ -1,0 +1,38 @@
+import Foundation
+import Testing
+
+/// The sanitizer that the tests and the programs under test are built with, where `make test-sanitize` runs them.
+///
+/// What it reports of a program goes to a file in the test's scratch directory, since few tests read standard error to its
+/// end. The test fails with it when it ends.
+enum Sanitizer: String {
+  case thread, address
+
+  static let current = ProcessInfo.processInfo.environment["SNIPROXY_SANITIZER"].flatMap { Sanitizer(rawValue: $0) }
+
+  /// What a program needs in its environment to report to files in this directory.
+  static func environment(_ directory: String) -> [String: String] {
+    switch current {
+    case .thread:
+      ["TSAN_OPTIONS": "log_path=\(directory)/\(prefix) suppressions=\(Program.package)/Tests/tsan-suppressions"]
+    // Memory in use at the end is no fault of a program that ends with _exit.
+    case .address: ["ASAN_OPTIONS": "log_path=\(directory)/\(prefix) detect_leaks=0"]
+    case nil: [:]
+    }
+  }
+
+  /// What was reported of the programs that ran with this directory.
+  static func reports(_ directory: String) -> [String] {
+    let files = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    return files.filter { $0.hasPrefix(prefix) }.sorted().compactMap {
+      FileManager.default.contents(atPath: "\(directory)/\($0)").map { String(decoding: $0, as: UTF8.self) }
+    }
+  }
+
+  private static let prefix = "sanitizer"
+}
+
+extension Trait where Self == ConditionTrait {
+  /// Skips the test where the programs are built with a sanitizer, for the reason.
+  static func notSanitized(_ reason: Comment) -> Self { .disabled(if: Sanitizer.current != nil, reason) }
+}
