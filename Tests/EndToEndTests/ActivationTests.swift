@@ -147,6 +147,26 @@ struct ActivationTests {
     #expect(!(inetd.output + inetd.error).contains("sniproxy"))
   }
 
+  @Test(.requiresNamespaces, .requires("inetd"))
+  func `it finds a syslog that was started again`() throws {
+    let port = try unusedPort()
+    let configuration = Scratch.current.file("inetd.conf")
+    let program = try Program.path("sniproxy")
+    try "127.0.0.1:\(port) stream tcp4 wait root \(program) sniproxy --hosts \(hosts.path)\n"
+      .write(toFile: configuration, atomically: false, encoding: .utf8)
+    let syslog = try DatagramSocket("syslog")
+    let inetd = try isolated("inetd", ["-i", configuration], syslog: syslog)
+    try eventually("inetd to listen: \(inetd.error)") { try Address.ip4(port).hasListener }
+    #expect(try ask(.ip4(port)) == "here")
+    try syslog.receive(until: "listening on")
+    try syslog.restart()
+    let client = try Connection(to: .ip4(port))
+    try client.send("no TLS at all")
+    #expect(try client.receiveAlert() == 10)
+    client.close()
+    try syslog.receive(until: "refused")
+  }
+
   /// Starts sniproxy as systemd does, which passes descriptor 3.
   private func serviceManager(_ descriptors: [Int32: Child.Source]) throws -> Child {
     let program = try Program.path("sniproxy")

@@ -3,16 +3,28 @@ import Foundation
 /// A Unix datagram socket of the test's own, for what programs tell the service manager or syslog.
 final class DatagramSocket {
   let path: String
-  private let descriptor: Int32
+  private var descriptor: Int32
 
   init(_ name: String) throws {
     path = Scratch.current.file(name)
+    descriptor = try Self.bound(path)
+    Scratch.current.atEnd { close(self.descriptor) }
+  }
+
+  /// As a receiver that is started again: whoever had connected to it has to do so anew.
+  func restart() throws {
+    guard unsafe unlink(path) == 0 else { throw Failure("cannot remove \(path): \(lastError)") }
+    let new = try Self.bound(path)
+    close(descriptor)
+    descriptor = new
+  }
+
+  private static func bound(_ path: String) throws -> Int32 {
     let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    self.descriptor = descriptor
     guard descriptor >= 0, try Address.unix(path).bind(descriptor) == 0 else {
       throw Failure("no datagram socket at \(path): \(lastError)")
     }
-    Scratch.current.atEnd { close(descriptor) }
+    return descriptor
   }
 
   /// Sends to itself until it takes no more.
