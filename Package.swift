@@ -42,7 +42,11 @@ let package = Package(
   targets: [
     .target(name: "Wire", swiftSettings: swift),
     .target(name: "CLinux", publicHeadersPath: "include", cSettings: gnu),
-    .target(name: "Kernel", dependencies: ["CLinux", "Wire"], cSettings: gnu, swiftSettings: swift),
+    // The archive and not the shared library: one that is there for the static program too, and that no machine must install.
+    .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
+    .target(
+      name: "Kernel", dependencies: ["CLinux", "CSeccomp", "Wire"], cSettings: gnu, swiftSettings: swift,
+      linkerSettings: [.linkedLibrary(":libseccomp.a")]),
     .target(
       name: "Relay",
       dependencies: [
@@ -71,8 +75,12 @@ let package = Package(
       ],
       swiftSettings: swift),
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: swift),
+    .target(name: "CProbe", path: "Tests/CProbe", publicHeadersPath: "include", cSettings: gnu),
+    .executableTarget(
+      name: "lock-probe", dependencies: ["Kernel", "CLinux", "CProbe"], path: "Tests/LockProbe", cSettings: gnu,
+      swiftSettings: swift, linkerSettings: packed),
     .testTarget(
-      name: "KernelTests", dependencies: ["Kernel", "Wire", "CLinux"], cSettings: gnu, swiftSettings: swift),
+      name: "KernelTests", dependencies: ["Kernel", "Wire", "CLinux", "CProbe"], cSettings: gnu, swiftSettings: swift),
     .testTarget(
       name: "RelayTests", dependencies: ["Relay", "Kernel", "Wire", "CLinux"], cSettings: gnu, swiftSettings: swift),
     .testTarget(name: "EndToEndTests", swiftSettings: swift),

@@ -17,3 +17,10 @@ __attribute__((constructor(101))) static void prepare_for_life_without_proc(int 
   argument_count = argc;
   arguments = argv;
 }
+
+void linux_try_out_malloc(void) {
+  // Smaller than what mmap would serve, and together more than what is kept for the next use (mallopt(3)).
+  void *volatile blocks[4];
+  for (int index = 0; index < 4; index++) blocks[index] = malloc(100000);
+  for (int index = 0; index < 4; index++) free(blocks[index]);
+}

@@ -14,6 +14,11 @@ package final class ListeningSocket: Sendable {
   private let file: (path: String, identity: FileIdentity)?
 
   package var number: Int32 { descriptor.number }
+  /// The directory of a Unix listener's own file; nil if it has none.
+  package var directory: String? {
+    guard let file, let end = file.path.lastIndex(of: "/") else { return nil }
+    return end == file.path.startIndex ? "/" : String(file.path[..<end])
+  }
 
   /// Takes over a descriptor that listens already.
   package init(adopting number: Int32) throws(Errno) {

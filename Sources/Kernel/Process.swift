@@ -18,36 +18,42 @@ package func monotonicNow() -> Int64 {
   return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }
 
-/// Starts a thread that nobody joins. The corresponding C function is `pthread_create`.
+/// Starts a thread that nobody joins, and waits until it runs: what a thread takes to start is behind it then. The corresponding
+/// C function is `pthread_create`.
 ///
 /// - Parameter name: for ps(1) and debuggers, at most 15 bytes.
 package func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
   final class Start {
     let name: String
     let body: @Sendable () -> Void
-    init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+    let hasBegun: Wakeup
+    init(_ name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
       self.name = name
       self.body = body
+      hasBegun = try Wakeup()
     }
   }
   var attributes = pthread_attr_t()
   unsafe pthread_attr_init(&attributes)
   defer { unsafe pthread_attr_destroy(&attributes) }
   unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-  let start = unsafe Unmanaged.passRetained(Start(name, body))
+  let start = try Start(name, body)
+  let passed = unsafe Unmanaged.passRetained(start)
   var thread = pthread_t()
   let status = unsafe pthread_create(
     &thread, &attributes,
     { argument in
       let start = unsafe Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
       unsafe pthread_setname_np(pthread_self(), start.name)
+      start.hasBegun.signal()
       start.body()
       return nil
-    }, start.toOpaque())
+    }, passed.toOpaque())
   guard status == 0 else {
-    unsafe start.release()
+    unsafe passed.release()
     throw Errno(status)
   }
+  start.hasBegun.wait()
 }
 
 /// Processors that this process may run on. The corresponding C function is `sched_getaffinity`.
@@ -68,6 +74,9 @@ package func raiseDescriptorLimit() throws(Errno) -> Int {
   if unsafe setrlimit(RLIMIT_NOFILE, &raised) == 0 { limit = raised }
   return Int(clamping: limit.rlim_cur)
 }
+
+/// Whether the process has root's user id. The corresponding C function is `geteuid`.
+package var isRoot: Bool { geteuid() == 0 }
 
 /// A user to become.
 package struct User: Equatable, Sendable {
@@ -101,15 +110,17 @@ package struct User: Equatable, Sendable {
     }
   }
 
-  /// Becomes this user for good. The corresponding C functions are `initgroups` or `setgroups`, `setgid` and `setuid`.
+  /// Becomes this user for good. The corresponding C functions are `initgroups` or `setgroups`, `setresgid` and `setresuid`.
   package func become() throws(Errno) {
+    // Only root can.
+    Privileges.limitCapabilities()
     if let name {
       try call { unsafe initgroups(name, groupID) }
     } else {
       var group = groupID
       try call { unsafe setgroups(1, &group) }
     }
-    try call { setgid(groupID) }
-    try call { setuid(userID) }
+    try call { setresgid(groupID, groupID, groupID) }
+    try call { setresuid(userID, userID, userID) }
   }
 }

@@ -4,6 +4,8 @@ import Synchronization
 /// The whole relay: workers that share the listening sockets, the hosts directory and the counters.
 package final class Proxy: Sendable {
   package enum Phase: Int, Sendable {
+    /// Workers get ready, and wait.
+    case preparing
     case running
     /// No more clients; those that are there are served to their end.
     case draining
@@ -21,7 +23,7 @@ package final class Proxy: Sendable {
   let unfinished: UnfinishedHellos
   let report: @Sendable (Event) -> Void
   private let workers: [WorkerControl]
-  private let phaseNumber = Atomic(Phase.running.rawValue)
+  private let phaseNumber = Atomic(Phase.preparing.rawValue)
 
   package init(
     settings: Settings, hosts: HostsDirectory, workers: Int, limit: Int,
@@ -44,7 +46,7 @@ package final class Proxy: Sendable {
     return phase
   }
 
-  /// Starts the workers. They are ready once `state` says so.
+  /// Starts the workers. Once `state` says that they are ready, they wait for `enter(.running)`.
   package func start(_ listeners: [ListeningSocket]) throws(Errno) {
     for (number, control) in workers.enumerated() {
       control.listeners.withLock { $0 = listeners }
@@ -85,6 +87,8 @@ package final class WorkerControl: Sendable {
   package enum State: Int, Sendable {
     case failed
     case starting
+    /// Has all that it needs.
+    case ready
     case running
     /// Has let go of the listening sockets.
     case stopped

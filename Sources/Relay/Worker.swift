@@ -54,8 +54,7 @@ struct Worker: ~Copyable {
 
   /// Runs until the program ends.
   mutating func run() throws(Errno) {
-    startAccepting()
-    tell(.running)
+    tell(.ready)
     while true {
       let count = try engine.poller.wait(milliseconds: timeout)
       engine.now = monotonicNow()
@@ -93,10 +92,16 @@ struct Worker: ~Copyable {
   private mutating func wake() {
     control.wakeup.clear()
     switch proxy.phase {
+    case .preparing: break
     case .running:
-      if case .atLimit = accepting {
+      switch accepting {
+      case .no:
+        startAccepting()
+        tell(.running)
+      case .atLimit:
         proxy.admission.resume()
         startAccepting()
+      case .yes, .paused: break
       }
       endSurplusHellos()
     case .draining:

@@ -27,6 +27,7 @@ final class Log: Sendable {
   }
 
   private struct Queue {
+    var hasWriter = false
     var lines: [Line] = []
     /// Lines that there was no room for.
     var lost = 0
@@ -64,8 +65,22 @@ final class Log: Sendable {
     self.destination = destination
     wakeup = try Wakeup()
     written = try Wakeup()
-    if case .syslog = destination { unsafe openlog("sniproxy", LOG_PID | LOG_NDELAY, LOG_DAEMON) }
-    try startThread("log") { [self] in run() }
+    if case .syslog = destination {
+      unsafe openlog("sniproxy", LOG_PID | LOG_NDELAY, LOG_DAEMON)
+      // Its lines have the local time: read here, while files can be opened.
+      tzset()
+    }
+  }
+
+  var isSyslog: Bool { if case .syslog = destination { true } else { false } }
+
+  /// Starts to write what there is.
+  func start() throws(Errno) {
+    let isFirst = queue.withLock { queue in
+      defer { queue.hasWriter = true }
+      return !queue.hasWriter
+    }
+    if isFirst { try startThread("log") { [self] in run() } }
   }
 
   /// `subject: what happened: why`.

@@ -17,6 +17,21 @@ extension Event {
   }
 }
 
+extension Lock.Gap {
+  var level: Log.Level {
+    if case .fileRights = self { .notice } else { .warning }
+  }
+
+  var text: String {
+    switch self {
+    case .privileges(let error): "lock: privileges cannot be given up: \(error)"
+    case .files(let error): "lock: no Landlock, files can still be opened: \(error)"
+    case .fileRights(let names): "lock: this kernel's Landlock does not forbid to \(names.joined(separator: ", "))"
+    case .calls(let error): "lock: no filter of system calls: \(error)"
+    }
+  }
+}
+
 extension Refusal {
   var text: String {
     guard let alert else { return "closed: \(reason)" }

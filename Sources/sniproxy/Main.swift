@@ -48,6 +48,7 @@ enum Main {
 
   private static func fail(_ text: String, _ status: Int32, _ log: Log) -> Never {
     log.write(.error, text)
+    try? log.start()
     log.flush(milliseconds: flushTime)
     _exit(status)
   }

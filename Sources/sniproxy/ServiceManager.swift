@@ -32,10 +32,16 @@ final class ServiceManager: Sendable {
       var microseconds: UInt64 = 0
       let asked = unsafe sd_watchdog_enabled(1, &microseconds) > 0
       watchdogInterval = asked ? Int64(min(microseconds, Self.longestInterval)) * 1000 : nil
-      if isThere { try startThread("notify") { [self] in sendNotifications() } }
     #else
       isThere = false
       watchdogInterval = nil
+    #endif
+  }
+
+  /// From now on it is told what there is to tell.
+  func start() throws(Errno) {
+    #if Systemd
+      if isThere { try startThread("notify") { [self] in sendNotifications() } }
     #endif
   }
 

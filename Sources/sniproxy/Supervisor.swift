@@ -16,7 +16,7 @@ struct Supervisor: ~Copyable {
   private var toldOpen = -1
   private var nextReport = Int64.max
 
-  /// Opens everything that takes privilege, and gives privilege up.
+  /// Opens everything that takes privilege or a path, and gives up both for good.
   init(_ options: Options, _ signals: consuming Signals, _ log: Log) throws(Failure) {
     let serviceManager = try attempt("prepare for", "the service manager") { () throws(Errno) in try ServiceManager() }
     let user = try options.user.map { text throws(Failure) in try Self.user(text) }
@@ -29,6 +29,11 @@ struct Supervisor: ~Copyable {
     let listeners = try Activation(options.listen, serviceManager).listeners
     if let user {
       try attempt("become", "user \(options.user ?? "")") { () throws(Errno) in try user.become() }
+    }
+    Self.closeFiles(listeners, log)
+    try attempt("start", "the threads of the log and of notifications") { () throws(Errno) in
+      try log.start()
+      try serviceManager.start()
     }
     let workers = options.workers ?? availableProcessors()
     let limit = try Self.connectionLimit(options, reserved: 32 + 5 * workers + listeners.count, log)
@@ -58,6 +63,10 @@ struct Supervisor: ~Copyable {
     try attempt("start", "the workers") { () throws(Errno) in try proxy.start(listeners) }
     var early: Int32?
     while proxy.state == .starting { early = try waitForSignal(until: .max) ?? early }
+    try checkWorkers()
+    filterCalls()
+    proxy.enter(.running)
+    while proxy.state == .ready { early = try waitForSignal(until: .max) ?? early }
     try checkWorkers()
     for listener in listeners { log.write(.notice, "listening on \(listener.name)") }
     serviceManager.notify("READY=1")
@@ -185,6 +194,25 @@ struct Supervisor: ~Copyable {
     }
   }
 
+  /// No thread may be there yet: each would keep what it has.
+  private static func closeFiles(_ listeners: [ListeningSocket], _ log: Log) {
+    log.write(Lock.closeFiles(removingIn: listeners.compactMap(\.directory)))
+    if isRoot {
+      log.write(
+        .warning,
+        "running as root: it keeps root's own files and has no capability: use --user, or start it as another user")
+    }
+  }
+
+  /// All threads must be there.
+  private func filterCalls() {
+    var duties: Lock.Duties = []
+    if log.isSyslog { duties.insert(.syslog) }
+    if serviceManager.isThere { duties.insert(.notifications) }
+    if listeners.contains(where: { $0.directory != nil }) { duties.insert(.removesFile) }
+    log.write(Lock.filterCalls(duties))
+  }
+
   private static func user(_ text: String) throws(Failure) -> User {
     guard let user = User(text) else { throw .usage("--user \(text): no such user. Give NAME, UID or UID:GID") }
     return user
@@ -213,6 +241,10 @@ struct Supervisor: ~Copyable {
 }
 
 extension Log {
+  func write(_ gaps: [Lock.Gap]) {
+    for gap in gaps { write(gap.level, gap.text) }
+  }
+
   func write(_ event: Event) {
     switch event {
     case .refused: writeOfClient(.info, event.text)

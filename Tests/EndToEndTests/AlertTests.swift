@@ -50,7 +50,7 @@ struct AlertTests {
   }
 
   /// It neither leaves nor is quiet: the time that it is read for is bounded.
-  @Test(arguments: Transport.allCases)
+  @Test(.looksInside, arguments: Transport.allCases)
   func `a refused client that stays is not read for ever`(over transport: Transport) throws {
     let proxy = try Self.proxy(transport)
     let before = try proxy.vitals.descriptors

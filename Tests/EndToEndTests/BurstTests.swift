@@ -3,7 +3,7 @@ import Testing
 
 extension CrowdTests {
   /// Clients who all come at the same moment.
-  @Suite(.scratch)
+  @Suite(.scratch, .looksInside)
   struct BurstTests {
     @Test(arguments: Transport.allCases)
     func `a thousand clients at once are all served by one worker`(over transport: Transport) throws {

@@ -3,7 +3,7 @@ import Testing
 
 /// Bulk towards TCP goes another way where the kernel paces the connection. A connection has the congestion control of the
 /// listening socket.
-@Suite(.scratch)
+@Suite(.scratch, .looksInside)
 struct CongestionControlTests {
   @Test(.enabled(if: CongestionControl.reno.isAllowed, "the kernel does not let this user have it"))
   func `a download with reno`() throws { try Self.expectDownloads(.reno, pipes: 1) }

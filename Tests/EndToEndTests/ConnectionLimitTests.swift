@@ -91,7 +91,7 @@ struct ConnectionLimitTests {
   }
 
   /// There is a descriptor for the client and none for its backend: out of resources.
-  @Test(.requires("prlimit"))
+  @Test(.looksInside, .requires("prlimit"))
   func `no descriptor for the backend is an internal error`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("test.test").answer("answer")

@@ -356,10 +356,13 @@ private final class Received: Sendable {
   func add(_ bytes: [UInt8]) { all.withLock { $0 += bytes } }
 }
 
-/// Gives a file or a link to a user.
+/// Gives a file or a link to a user. All may write to a socket then, root too, who has no capability in the proxy.
 private func own(_ path: String, _ user: uid_t, mode: Int? = nil) throws {
   guard unsafe lchown(path, user, user) == 0 else { throw Failure("cannot give away \(path): \(lastError)") }
-  if let mode { try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path) }
+  let isSocket = try FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType == .typeSocket
+  if let mode = mode ?? (isSocket ? 0o666 : nil) {
+    try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+  }
 }
 
 private let root: uid_t = 0

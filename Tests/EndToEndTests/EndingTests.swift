@@ -185,7 +185,7 @@ struct EndingTests {
   }
 
   /// At once, and not only when the connect timeout has passed.
-  @Test(arguments: [Transport.ip4, .ip6])
+  @Test(.looksInside, arguments: [Transport.ip4, .ip6])
   func `a reset by the client is heard while the backlog is full`(over transport: Transport) throws {
     let hosts = try HostsDirectory()
     let backend = try hosts.addBackend("full.test", backlog: 0)

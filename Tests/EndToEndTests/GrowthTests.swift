@@ -3,7 +3,7 @@ import Testing
 
 extension CrowdTests {
   /// Thousands of connections of each kind leave nothing behind.
-  @Suite(.scratch)
+  @Suite(.scratch, .looksInside)
   struct GrowthTests {
     @Test(arguments: [Transport.ip4, .unix])
     func `thousands of connections of each kind leave nothing behind`(over transport: Transport) throws {

@@ -29,7 +29,7 @@ struct HangUpTests {
   }
 
   /// The client takes no more, and the backend is gone: nobody is left to end it by a write.
-  @Test func nobodyTakesAnything() throws {
+  @Test(.looksInside) func nobodyTakesAnything() throws {
     let passage = try Passage(.unix)
     let before = try passage.proxy.vitals.descriptors
     let (client, backend) = try passage.connect()
@@ -42,7 +42,7 @@ struct HangUpTests {
 
   /// A backend that has closed when the client begins to read: what it wrote arrives whole, and the connection ends though
   /// the client keeps its own direction open and says nothing.
-  @Test func backendClosedBeforeTheClientReads() throws {
+  @Test(.looksInside) func backendClosedBeforeTheClientReads() throws {
     let passage = try Passage()
     let before = try passage.proxy.vitals.descriptors
     let (client, backend) = try passage.connect()
@@ -55,7 +55,7 @@ struct HangUpTests {
   }
 
   /// The client's reading and the backend's reset come to sniproxy in one turn of its loop.
-  @Test func backendResetsWhenTheClientHasJustRead() throws {
+  @Test(.looksInside) func backendResetsWhenTheClientHasJustRead() throws {
     let passage = try Passage(options: ["--workers", "1"])
     let (client, backend) = try passage.connect(readingHello: false)
     let stream = SeededBytes(seed: 6)
@@ -95,7 +95,7 @@ struct HangUpTests {
     try eventually("the reset to be known as one") { passage.proxy.log.contains("end=reset-by-backend") }
   }
 
-  @Test func whoIsCutWhileLingeringIsTold() throws {
+  @Test(.looksInside) func whoIsCutWhileLingeringIsTold() throws {
     let passage = try Passage(options: ["--access-log", "--drain-timeout", "0.2"])
     let (client, backend) = try passage.connect()
     receiveBuffer(of: client, 4096)

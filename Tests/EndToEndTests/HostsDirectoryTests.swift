@@ -105,6 +105,8 @@ struct HostsDirectoryTests {
     let home = HostsDirectory(path: try Scratch.current.directory("home"))
     try home.addBackend("site").answer("the user's site")
     for path in [home.path, "\(home.path)/site", "\(home.path)/site/tls-socket"] { try own(path, user) }
+    // Root has no capability left that would open it.
+    try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: "\(home.path)/site/tls-socket")
     try link("\(hosts.path)/user.test", to: "\(home.path)/site")
     try own("\(hosts.path)/user.test", user)
     try FileManager.default.setAttributes([.posixPermissions: 0o1777], ofItemAtPath: hosts.path)

@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 /// The end of a stream together with its last bytes, at whatever moment sniproxy learns of them.
-@Suite(.scratch)
+@Suite(.scratch, .looksInside)
 struct LastBytesTests {
   /// sniproxy knows the first part before the rest of the hello, what follows it and the end come all at once.
   @Test(arguments: Transport.allCases, [0, 1000, 60_000])

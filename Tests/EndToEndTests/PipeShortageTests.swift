@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Bulk goes through a pipe. Where sniproxy gets none, it arrives all the same.
-@Suite(.scratch)
+@Suite(.scratch, .looksInside)
 struct PipeShortageTests {
   /// The kernel counts the memory of a user's pipes, whoever of the user's processes has them. Pages left are too few for a
   /// pipe, or enough for the smallest that is worth it.

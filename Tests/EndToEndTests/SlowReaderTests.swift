@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Connections that are stuck: they cost no processor time, a bounded amount of memory, and not a byte.
-@Suite(.scratch)
+@Suite(.scratch, .looksInside)
 struct SlowReaderTests {
   @Test(arguments: [Transport.ip4, .unix], Stuck.allCases)
   func `what is stuck costs no time, little memory, no byte`(over transport: Transport, because stuck: Stuck) throws {

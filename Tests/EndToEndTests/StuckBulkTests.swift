@@ -3,7 +3,7 @@ import Testing
 
 extension CrowdTests {
   /// Connections whose receivers stop for a while in the midst of bulk.
-  @Suite(.scratch)
+  @Suite(.scratch, .looksInside)
   struct StuckBulkTests {
     @Test(arguments: [Transport.ip4, .unix])
     func `hundreds that are stuck both ways and then go on leave nothing behind`(over transport: Transport) throws {

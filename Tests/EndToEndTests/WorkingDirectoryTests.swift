@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 /// A look-up steps through the directories of those whose names are asked for, and leaves them again.
-@Suite(.scratch)
+@Suite(.scratch, .looksInside)
 struct WorkingDirectoryTests {
   /// However the look-up ends. Whoever stayed would keep a file system from being unmounted.
   @Test func `no host's directory is kept busy`() throws {

@@ -42,6 +42,9 @@ final class TemporaryDirectory: Sendable {
   return result
 }
 
+/// The error number of a result of the C library; 0 if it succeeded.
+func refusal(_ result: Int32) -> Int32 { result < 0 ? errno : 0 }
+
 /// The error that the call throws; nil if none.
 func failure(_ body: () throws(Errno) -> Void) -> Errno? {
   do throws(Errno) {
@@ -108,28 +111,35 @@ func port(_ listener: ListeningSocket) -> UInt16 {
 
 func connectToLoopback(_ port: UInt16) -> Descriptor {
   let descriptor = Descriptor(owning: require(socket(AF_INET, linux_SOCK_STREAM, 0)))
+  require(tryToConnect(descriptor.number, port))
+  return descriptor
+}
+
+func tryToConnect(_ number: Int32, _ port: UInt16) -> Int32 {
   var address = sockaddr_in()
   address.sin_family = sa_family_t(AF_INET)
   address.sin_port = port.bigEndian
   address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-  let number = descriptor.number
-  unsafe withStorage(address) { address, length in require(unsafe linux_connect(number, address, length)) }
-  return descriptor
+  return unsafe withStorage(address) { unsafe linux_connect(number, $0, $1) }
 }
 
-func bind(_ number: Int32, _ path: String) {
+func bind(_ number: Int32, _ path: String) { require(tryToBind(number, path)) }
+
+func tryToBind(_ number: Int32, _ path: String) -> Int32 {
   var address = sockaddr_un()
   address.sun_family = sa_family_t(AF_UNIX)
   unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: Array(path.utf8)) }
-  unsafe withStorage(address) { address, length in require(unsafe linux_bind(number, address, length)) }
+  return unsafe withStorage(address) { unsafe linux_bind(number, $0, $1) }
 }
 
-private func withStorage<Address>(_ address: Address, _ body: (UnsafePointer<sockaddr_storage>, socklen_t) -> Void) {
+private func withStorage<Address>(
+  _ address: Address, _ body: (UnsafePointer<sockaddr_storage>, socklen_t) -> Int32
+) -> Int32 {
   var storage = sockaddr_storage()
   unsafe withUnsafeMutableBytes(of: &storage) { storage in
     unsafe withUnsafeBytes(of: address) { unsafe storage.copyMemory(from: $0) }
   }
-  unsafe body(&storage, socklen_t(MemoryLayout<Address>.size))
+  return unsafe body(&storage, socklen_t(MemoryLayout<Address>.size))
 }
 
 /// Reads a byte: the count, or -1.
@@ -158,8 +168,6 @@ func onThread<Result: Sendable>(_ body: @escaping @Sendable () -> Result) throws
 private final class Box<Value: Sendable>: Sendable {
   let value = Mutex<Value?>(nil)
 }
-
-var isRoot: Bool { geteuid() == 0 }
 
 /// A socket's file that its process has left behind.
 func makeStaleSocket(_ path: String) {

@@ -7,8 +7,11 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <linux/futex.h>
 #include <linux/magic.h>
 #include <linux/sockios.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -17,11 +20,13 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
@@ -31,10 +36,20 @@
 // An argument of main, NULL after the last.
 const char *linux_argument(int index);
 
+// Lets malloc's heap of the calling thread, which is not the first thread, grow and shrink.
+void linux_try_out_malloc(void);
+
 // Macros that Swift cannot import.
 static const long linux_PROC_SUPER_MAGIC = PROC_SUPER_MAGIC;
 static const int linux_SO_PEEK_OFF = SO_PEEK_OFF;
+static const int linux_SO_SNDBUFFORCE = SO_SNDBUFFORCE;
+static const int linux_FUTEX_CMD_MASK = FUTEX_CMD_MASK;
+static const int linux_MAP_ANONYMOUS = MAP_ANONYMOUS;
 static const int linux_SOCK_STREAM = SOCK_STREAM;
+static const int linux_SOCK_DGRAM = SOCK_DGRAM;
+static const int linux_SOCK_NONBLOCK = SOCK_NONBLOCK;
+static const int linux_SOCK_CLOEXEC = SOCK_CLOEXEC;
+static const int linux_SIOCOUTQ = SIOCOUTQ;
 static const int linux_MSG_PEEK = MSG_PEEK;
 static const int linux_F_SETPIPE_SZ = F_SETPIPE_SZ;
 static const int linux_F_GETPIPE_SZ = F_GETPIPE_SZ;
@@ -51,6 +66,9 @@ static inline int linux_openat(int directory, const char *path, int flags) {
 }
 static inline int linux_fcntl(int fd, int command, int argument) { return fcntl(fd, command, argument); }
 static inline int linux_outq(int fd, int *bytes) { return ioctl(fd, SIOCOUTQ, bytes); }
+static inline int linux_prctl(int option, unsigned long argument, unsigned long second) {
+  return prctl(option, argument, second, 0ul, 0ul);
+}
 
 // Functions whose address arguments are transparent unions, which Swift cannot pass.
 static inline int linux_bind(int fd, const struct sockaddr_storage *address, socklen_t length) {
@@ -79,3 +97,39 @@ static inline ssize_t linux_receive(int fd, void *buffer, size_t count, int *was
 }
 
 static inline void linux_syslog(int priority, const char *message) { syslog(priority, "%s", message); }
+
+// capget(2) and capset(2), which have no functions in glibc: takes the calling thread's capabilities from it, of all three
+// sets. Where there are none it does not ask, since a service manager's filter may forbid it then.
+static inline int linux_drop_capabilities(void) {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+  unsigned any = 0;
+  if (syscall(SYS_capget, &header, sets) != 0) return -1;
+  for (int half = 0; half < _LINUX_CAPABILITY_U32S_3; half++) {
+    any |= sets[half].effective | sets[half].permitted | sets[half].inheritable;
+    sets[half].effective = sets[half].permitted = sets[half].inheritable = 0;
+  }
+  return any == 0 ? 0 : (int)syscall(SYS_capset, &header, sets);
+}
+
+// landlock(7), which has no functions in glibc. The structures are those of the newest kernel that is known here; an older one
+// takes them for as long as it is asked for nothing that it does not know.
+struct linux_landlock_ruleset {
+  uint64_t files, network, scope;
+};
+struct __attribute__((packed)) linux_landlock_beneath {
+  uint64_t allowed;
+  int32_t directory;
+};
+static inline int linux_landlock_version(void) {
+  return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* LANDLOCK_CREATE_RULESET_VERSION */);
+}
+static inline int linux_landlock_create(uint64_t files, uint64_t network, uint64_t scope) {
+  struct linux_landlock_ruleset ruleset = {files, network, scope};
+  return (int)syscall(SYS_landlock_create_ruleset, &ruleset, sizeof ruleset, 0);
+}
+static inline int linux_landlock_allow(int ruleset, int directory, uint64_t files) {
+  struct linux_landlock_beneath rule = {files, directory};
+  return (int)syscall(SYS_landlock_add_rule, ruleset, 1 /* LANDLOCK_RULE_PATH_BENEATH */, &rule, 0);
+}
+static inline int linux_landlock_restrict(int ruleset) { return (int)syscall(SYS_landlock_restrict_self, ruleset, 0); }

@@ -25,6 +25,9 @@ extension Trait where Self == ConditionTrait {
   }
 
   static var requiresRoot: Self { .enabled(if: geteuid() == 0, "only root can do this") }
+
+  /// Sees the program's descriptors, memory or working directories.
+  static var looksInside: Self { .enabled(if: geteuid() == 0, "sniproxy lets only root look inside") }
 }
 
 private enum Namespaces {

@@ -76,6 +76,18 @@ struct Vitals {
     }
   }
 
+  /// The ids of its threads.
+  var threads: [String] { get throws { try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task") } }
+
+  /// What proc_pid_status(5) says of a thread.
+  func status(of thread: String) throws -> [String: String] {
+    let pairs = try read("task/\(thread)/status").split(separator: "\n").map { line in
+      let parts = line.split(separator: ":", maxSplits: 1)
+      return (String(parts[0]), parts.count == 2 ? parts[1].trimmingCharacters(in: .whitespaces) : "")
+    }
+    return Dictionary(pairs) { first, _ in first }
+  }
+
   /// As ps(1) shows it: `S` for one that sleeps, `T` for one that is stopped.
   var state: String { get throws { try statusFields[0] } }
 
