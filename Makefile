@@ -19,8 +19,8 @@ STATIC = $(SCRATCH)/static/sniproxy
 SWIFT_FILES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests \
   Fuzz/Package.swift Fuzz/Sources
 
-.PHONY: build static test test-sanitize test-thread test-address run bench bench-readme bench-quick bench-rest need-bench soak fuzz fuzz-coverage \
-  install uninstall format lint clean need-build need-test FORCE
+.PHONY: build static test test-sanitize test-thread test-address run bench bench-readme bench-quick bench-rest need-bench \
+  soak fuzz fuzz-coverage install uninstall format lint clean need-build need-test FORCE
 
 build: need-build
 	$(SWIFT) build $(FLAGS)
