@@ -82,7 +82,8 @@ extension Vitals {
   /// Its threads of this name, or with this name and a number.
   func threads(_ name: String) throws -> [pid_t] {
     try allThreads.sorted().filter {
-      let own = try String(contentsOfFile: "/proc/\(pid)/task/\($0)/comm", encoding: .utf8)
+      // One that has ended meanwhile is none.
+      let own = (try? String(contentsOfFile: "/proc/\(pid)/task/\($0)/comm", encoding: .utf8)) ?? ""
       return own == "\(name)\n" || own.hasPrefix("\(name) ")
     }
   }

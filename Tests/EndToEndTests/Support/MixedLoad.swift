@@ -10,6 +10,8 @@ struct MixedLoad {
     case splitHello
     /// The backend gets a PROXY header before all else.
     case header
+    /// The name is a user's, or what only root could give them.
+    case delegated
     /// Its name is not there.
     case unknown
     /// The backend closes with bytes of the client unread.
@@ -31,7 +33,17 @@ struct MixedLoad {
     self.internet = internet
     self.unix = unix
     try hosts.addBackend("echo.test").echo()
-    try hosts.addBackend("header.test", flags: .v1).echo()
+    let linked = Scratch.current.file("linked")
+    try Listener(.unix(linked)).echo()
+    try link(hosts.add("header.test", flags: .v1).socket, to: linked)
+    let home = HostsDirectory(path: try Scratch.current.directory("home"))
+    try home.addBackend("site").echo()
+    try link("\(hosts.path)/user.test", to: "\(home.path)/site")
+    for path in ["\(home.path)/site", "\(home.path)/site/tls-socket", "\(hosts.path)/user.test"] {
+      // Only root can.
+      _ = unsafe lchown(path, 4321, 4321)
+    }
+    try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: "\(home.path)/site/tls-socket")
     try hosts.addBackend("reset.test").serve { backend in
       try backend.awaitBytes()
       try backend.send(Self.lastWords)
@@ -67,6 +79,9 @@ struct MixedLoad {
       let sent = Hello("header.test").bytes + payload
       let header = "PROXY TCP4 127.0.0.1 127.0.0.1 \(try client.port) \(internet.port)\r\n"
       return try outcome(Exchange(client, sent, expected: Array(header.utf8) + sent))
+    case .delegated:
+      let sent = Hello("user.test").bytes + payload
+      return try outcome(Exchange(client, sent, expected: sent))
     case .unknown:
       return try outcome(Exchange(client, Hello("unknown.test").bytes, expected: Exchange.alert(112)))
     case .resetByBackend:

@@ -26,11 +26,8 @@ final class WatchedRelay {
       descriptors: [3: .descriptor(internet.descriptor), 4: .descriptor(unix.descriptor)],
       launcher: ["sh", "-c", "export LISTEN_PID=$$; exec \"$@\"", "sh"] + (withoutUnshare ? Injection.ofUnshare : []))
     self.proxy = proxy
-    var workers: [pid_t] = []
-    try eventually("two workers") {
-      workers = try proxy.vitals.threads("worker")
-      return workers.count == 2
-    }
+    try eventually("sniproxy to listen: \(proxy.log)") { proxy.log.contains("listening on unix:") }
+    let workers = try proxy.vitals.threads("worker")
     let atStart = try proxy.vitals.descriptors.count
     steady = try SteadySession(to: internet.address, name: "echo.test")
     try steady.expectProgress()
