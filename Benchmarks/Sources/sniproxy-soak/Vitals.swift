@@ -34,11 +34,11 @@ struct Vitals {
     resident = kibibytes("Rss:")
   }
 
-  /// What has grown since: every descriptor, and memory beyond what an allocator may keep of its own accord.
+  /// What has grown since: every descriptor, and memory of its own beyond what an allocator may keep of its own accord. What
+  /// files back is shared, and counts for more when others let go of it.
   func growth(since earlier: Vitals) -> [String] {
     var grown: [String] = []
     if descriptors != earlier.descriptors { grown.append("\(descriptors) descriptors, not \(earlier.descriptors)") }
-    if pss > earlier.pss + Self.allowance { grown.append("\(pss) KiB proportional, after \(earlier.pss)") }
     if anonymous > earlier.anonymous + Self.allowance {
       grown.append("\(anonymous) KiB anonymous, after \(earlier.anonymous)")
     }
