@@ -138,10 +138,8 @@ package struct SocketFile: ~Copyable {
   ///
   /// - Precondition: `SocketPath.isExact`.
   /// - Throws: `.wouldBlock` when the backlog is full.
-  package func connect() throws(Errno) -> Socket {
-    let socket = try Socket.unix()
-    try socket.connect(to: .descriptor(descriptor.number))
-    return socket
+  package func connect(by way: inout SocketPath) throws(Errno) -> Socket {
+    try way.connect(toDescriptor: descriptor.number)
   }
 }
 
@@ -168,7 +166,7 @@ package struct SocketPath {
     do throws(Errno) {
       try self.init(.workingDirectory)
     } catch {
-      guard Self.hasProcfs else { throw error }
+      guard Self.descriptors >= 0 else { throw error }
       try self.init(.procfs)
     }
   }
@@ -177,10 +175,30 @@ package struct SocketPath {
   package init(_ kind: Kind) throws(Errno) {
     if kind == .workingDirectory { try call { unshare(CLONE_FS) } }
     self.kind = kind
-    isExact = Self.hasProcfs
+    isExact = Self.descriptors >= 0
   }
 
-  private static var hasProcfs: Bool { unsafe access("/proc/self/fd", X_OK) == 0 }
+  /// True if `connect` is given addresses as long as those of other families.
+  package var needsLongAddresses: Bool { kind == .procfs || !isExact }
+
+  /// A connection to the Unix socket that is open as this descriptor. The corresponding C functions are `socket` and
+  /// `connect`.
+  ///
+  /// - Precondition: `isExact`.
+  mutating func connect(toDescriptor number: Int32) throws(Errno) -> Socket {
+    let socket = try Socket.unix()
+    switch kind {
+    case .workingDirectory:
+      try stand(in: Self.descriptors)
+      try socket.connect(to: .short("\(number)"))
+    case .procfs:
+      try socket.connect(to: .descriptor(number))
+    }
+    return socket
+  }
+
+  /// The directory of this process's descriptors, open for all its life; -1 where there is none.
+  private static let descriptors = unsafe linux_openat(AT_FDCWD, "/proc/self/fd", O_PATH | O_DIRECTORY)
 
   /// The corresponding C function is `fchdir`.
   mutating func stand(in directory: Int32) throws(Errno) {

@@ -75,6 +75,10 @@ package func raiseDescriptorLimit() throws(Errno) -> Int {
   return Int(clamping: limit.rlim_cur)
 }
 
+/// Closes the descriptors from this number on, where the kernel can (Linux 5.9). The corresponding C function is
+/// `close_range`.
+package func closeDescriptors(from number: Int32) { _ = close_range(UInt32(number), .max, 0) }
+
 /// Whether the process has root's user id. The corresponding C function is `geteuid`.
 package var isRoot: Bool { geteuid() == 0 }
 
@@ -89,6 +93,8 @@ package struct User: Equatable, Sendable {
   /// `getpwuid`.
   package init?(_ text: String) {
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    // The greatest number stands for no change (setresuid(2)).
+    if parts.contains(where: { uid_t($0) == .max }) { return nil }
     if let userID = uid_t(parts[0]) {
       self.userID = userID
       if parts.count == 2 {

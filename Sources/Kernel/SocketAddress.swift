@@ -48,6 +48,7 @@ package struct SocketAddress {
     unix.sun_family = sa_family_t(AF_UNIX)
     unsafe withUnsafeMutableBytes(of: &unix.sun_path) { unsafe $0.copyBytes(from: path) }
     self.init(copying: unix)
+    length = Self.unixLength(path.count)
   }
 
   /// A short path of a Unix socket.
@@ -59,11 +60,21 @@ package struct SocketAddress {
       unsafe path.copyMemory(from: UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
     }
     self.init(copying: unix)
+    length = Self.unixLength(name.utf8CodeUnitCount)
+  }
+
+  /// With the NUL that ends the path (unix(7)), and no more: the lock tells addresses by their lengths.
+  private static func unixLength(_ path: Int) -> socklen_t {
+    socklen_t(MemoryLayout<sa_family_t>.size + path + 1)
   }
 
   /// The socket that is open as this descriptor (`O_PATH`), or one in the directory that is (proc(5), `/proc/PID/fd`).
   static func descriptor(_ number: Int32, _ name: StaticString? = nil) -> SocketAddress {
-    let path = "/proc/self/fd/\(number)" + (name.map { "/\($0)" } ?? "")
+    short("/proc/self/fd/\(number)" + (name.map { "/\($0)" } ?? ""))
+  }
+
+  /// - Precondition: the path is not too long.
+  static func short(_ path: String) -> SocketAddress {
     guard let address = SocketAddress(path: Array(path.utf8)) else { preconditionFailure("\(path) is too long") }
     return address
   }

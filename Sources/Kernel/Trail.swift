@@ -144,15 +144,12 @@ package struct Trail: ~Copyable {
   ///
   /// - Throws: `.wouldBlock` when the backlog is full, which no event will tell the end of.
   package func connect(by way: inout SocketPath) throws(Errno) -> Socket {
+    if way.isExact { return try way.connect(toDescriptor: end.number) }
+    guard let address = SocketAddress(path: name) else { throw .nameTooLong }
     let socket = try Socket.unix()
-    if way.isExact {
-      try socket.connect(to: .descriptor(end.number))
-    } else {
-      guard let address = SocketAddress(path: name) else { throw .nameTooLong }
-      try way.stand(in: parent.number >= 0 ? parent.number : beginning)
-      way.standsElsewhere()
-      try socket.connect(to: address)
-    }
+    try way.stand(in: parent.number >= 0 ? parent.number : beginning)
+    way.standsElsewhere()
+    try socket.connect(to: address)
     return socket
   }
 

@@ -64,7 +64,7 @@ package final class HostsDirectory: Sendable {
       let host = try lookUp { () throws(Errno) in try directory.directory(entry, by: &way) }
       let status = try lookUp { () throws(Errno) in try host.status }
       if status.identity == looked.identity, delegation.isAdministratorsHost(status),
-        let reached = try connect(to: host, status, delegation, way)
+        let reached = try connect(to: host, status, delegation, &way)
       {
         return reached
       }
@@ -76,7 +76,7 @@ package final class HostsDirectory: Sendable {
   ///
   /// One descriptor serves for the flags and the socket, so that both are of one and the same directory.
   private func connect(
-    to host: borrowing Directory, _ status: FileStatus, _ delegation: Delegation, _ way: SocketPath
+    to host: borrowing Directory, _ status: FileStatus, _ delegation: Delegation, _ way: inout SocketPath
   ) throws(Refusal) -> Reached? {
     let header = try proxyHeader(host)
     let socket = try find { () throws(Errno) in try host.status(of: Self.socketName) }
@@ -94,7 +94,7 @@ package final class HostsDirectory: Sendable {
       try delegation.administratorsSocket(socket, in: status) { () throws(Errno) in try host.link(Self.socketName) }
     }
     guard end?.identity == file.status.identity else { return nil }
-    return try join(status.identity, header) { () throws(Errno) in try file.connect() }
+    return try join(status.identity, header) { () throws(Errno) in try file.connect(by: &way) }
   }
 
   /// Connects where others than administrators may have a say.

@@ -6,11 +6,15 @@ struct Activation {
   let listeners: [ListeningSocket]
 
   init(_ addresses: [ListenAddress], _ serviceManager: ServiceManager) throws(Failure) {
+    let numbers = try attempt("take over", "sockets from the service manager") { () throws(Errno) in
+      try serviceManager.passedDescriptors()
+    }
     if !addresses.isEmpty {
       listeners = try Self.open(addresses)
+      for number in numbers { _ = Descriptor(owning: number) }
       return
     }
-    let passed = try Self.passed(by: serviceManager)
+    let passed = try Self.adopt(numbers)
     if !passed.isEmpty {
       listeners = passed
       return
@@ -28,10 +32,7 @@ struct Activation {
     return opened
   }
 
-  private static func passed(by serviceManager: ServiceManager) throws(Failure) -> [ListeningSocket] {
-    let numbers = try attempt("take over", "sockets from the service manager") { () throws(Errno) in
-      try serviceManager.passedDescriptors()
-    }
+  private static func adopt(_ numbers: [Int32]) throws(Failure) -> [ListeningSocket] {
     var listeners: [ListeningSocket] = []
     for number in numbers {
       guard ListeningSocket.isListening(number) else {

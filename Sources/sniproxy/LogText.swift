@@ -25,7 +25,7 @@ extension Lock.Gap {
   var text: String {
     switch self {
     case .privileges(let error): "lock: privileges cannot be given up: \(error)"
-    case .files(let error): "lock: no Landlock, files can still be opened: \(error)"
+    case .files(let error): "lock: no Landlock, only the filter of system calls keeps files closed: \(error)"
     case .fileRights(let names): "lock: this kernel's Landlock does not forbid to \(names.joined(separator: ", "))"
     case .calls(let error): "lock: no filter of system calls: \(error)"
     }

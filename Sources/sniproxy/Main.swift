@@ -10,6 +10,8 @@ enum Main {
     do throws(Errno) {
       // First of all, so that no later descriptor is taken for a standard one.
       try Descriptor.openStandardDescriptors()
+      // What else whoever started it left open is nothing to it.
+      closeDescriptors(from: STDERR_FILENO + 1 + ServiceManager.passedCount)
       let signals = try Signals([SIGHUP, SIGTERM, SIGINT])
       let log = try Log(to: try Log.Destination.detected())
       let options = parsedOptions(log)

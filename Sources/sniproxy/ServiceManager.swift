@@ -45,6 +45,15 @@ final class ServiceManager: Sendable {
     #endif
   }
 
+  /// How many descriptors it passed, from 3 on.
+  static var passedCount: Int32 {
+    #if Systemd
+      max(0, sd_listen_fds(0))
+    #else
+      0
+    #endif
+  }
+
   /// The descriptors that it passed, in its order.
   func passedDescriptors() throws(Errno) -> [Int32] {
     #if Systemd

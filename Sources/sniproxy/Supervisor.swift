@@ -11,6 +11,7 @@ struct Supervisor: ~Copyable {
   private let proxy: Proxy
   private var listeners: [ListeningSocket]
   private var poller: Poller
+  private let needsLongAddresses: Bool
   private var isDraining = false
   /// What the service manager knows of the open connections, and when it is to hear more.
   private var toldOpen = -1
@@ -20,6 +21,12 @@ struct Supervisor: ~Copyable {
   init(_ options: Options, _ signals: consuming Signals, _ log: Log) throws(Failure) {
     let serviceManager = try attempt("prepare for", "the service manager") { () throws(Errno) in try ServiceManager() }
     let user = try options.user.map { text throws(Failure) in try Self.user(text) }
+    // As each worker will do for itself.
+    let needsLongAddresses = try attempt("find a way to look up hosts", "which takes unshare(2) with CLONE_FS or /proc")
+    {
+      () throws(Errno) in
+      try SocketPath().needsLongAddresses
+    }
     let hosts = try Self.openHosts(options)
     if hosts.isOpenToAll {
       log.write(
@@ -27,6 +34,9 @@ struct Supervisor: ~Copyable {
         "hosts directory \(options.hosts): anybody may replace the entries of others: set its sticky bit (chmod +t)")
     }
     let listeners = try Activation(options.listen, serviceManager).listeners
+    try attempt("let go of", "standard input and output") { () throws(Errno) in
+      for number in [STDIN_FILENO, STDOUT_FILENO] { try Descriptor.replace(number) }
+    }
     if let user {
       try attempt("become", "user \(options.user ?? "")") { () throws(Errno) in try user.become() }
     }
@@ -50,6 +60,7 @@ struct Supervisor: ~Copyable {
       try poller.add(proxy.changed.number, .readable, Self.changedToken)
       return poller
     }
+    self.needsLongAddresses = needsLongAddresses
     self.options = options
     self.signals = signals
     self.log = log
@@ -177,11 +188,6 @@ struct Supervisor: ~Copyable {
   // MARK: - Setting up
 
   private static func openHosts(_ options: Options) throws(Failure) -> HostsDirectory {
-    // As each worker will do for itself.
-    _ = try attempt("find a way to look up hosts", "which takes unshare(2) with CLONE_FS or /proc") {
-      () throws(Errno) in
-      try SocketPath()
-    }
     do throws(Errno) {
       return try HostsDirectory(
         path: options.hosts, hashed: options.hashed, anySocketOwner: options.anySocketOwner,
@@ -196,11 +202,13 @@ struct Supervisor: ~Copyable {
 
   /// No thread may be there yet: each would keep what it has.
   private static func closeFiles(_ listeners: [ListeningSocket], _ log: Log) {
+    if !isRoot, Lock.hasCapabilities { log.write(.notice, "lock: the capabilities that it was given are given up") }
     log.write(Lock.closeFiles(removingIn: listeners.compactMap(\.directory)))
     if isRoot {
       log.write(
         .warning,
-        "running as root: it keeps root's own files and has no capability: use --user, or start it as another user")
+        "running as root: who takes it over can talk to every service that trusts root: use --user, or start it as another "
+          + "user. What is closed to root without capabilities cannot be reached")
     }
   }
 
@@ -210,6 +218,7 @@ struct Supervisor: ~Copyable {
     if log.isSyslog { duties.insert(.syslog) }
     if serviceManager.isThere { duties.insert(.notifications) }
     if listeners.contains(where: { $0.directory != nil }) { duties.insert(.removesFile) }
+    if needsLongAddresses { duties.insert(.longAddresses) }
     log.write(Lock.filterCalls(duties))
   }
 

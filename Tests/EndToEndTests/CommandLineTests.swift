@@ -16,7 +16,7 @@ struct CommandLineTests {
     ["--max-connections", "0"], ["--max-connections", "-1"], ["--max-connections", "many"],
     ["--max-connections", "99999999999999999999"],
     ["--user", "no-such-user"], ["--user", ""], ["--user", "-1"], ["--user", "1:"], ["--user", "1:x"],
-    ["--user", "99999999999"],
+    ["--user", "99999999999"], ["--user", "4294967295"], ["--user", "4294967295:0"], ["--user", "1:4294967295"],
     ["--hosts", "/nonexistent/hosts"], ["--hosts", "/dev/null"], ["--hosts", ""],
     ["--no-such-option"], ["--hashed=yes"], ["an-argument"],
     ["--hosts"], ["--listen"], ["--workers"], ["--user"],

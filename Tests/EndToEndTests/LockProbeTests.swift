@@ -11,6 +11,8 @@ struct LockProbeTests {
     "traced",
     // Threads that were there before.
     "threads",
+    // Another connection with a socket that is there.
+    "network",
     // What only a Unix listener, or syslog and notifications, take.
     "removal", "datagrams",
   ])

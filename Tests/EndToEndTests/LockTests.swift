@@ -28,6 +28,23 @@ struct LockTests {
     #expect(proxy.log.contains("running as root") == options.isEmpty, "\(proxy.log)")
   }
 
+  @Test(.looksInside) func `no descriptor is left that others opened`() throws {
+    let secret = Scratch.current.file("secret")
+    try Data("secret".utf8).write(to: URL(filePath: secret))
+    let spare = try Listener(.ip4(0))
+    let proxy = try Proxy(
+      try HostsDirectory(), options: [], environment: ["LISTEN_FDS": "1"],
+      descriptors: [0: .file(secret), 1: .file(secret), 3: .descriptor(spare.descriptor), 9: .file(secret)],
+      launcher: ["sh", "-c", "export LISTEN_PID=$$; exec \"$@\"", "sh"])
+    let files = try proxy.vitals.descriptors.map { number in
+      try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(proxy.child.pid)/fd/\(number)")
+    }
+    #expect(!files.contains(secret), "\(files)")
+    #expect(files.count { $0 == "/dev/null" } == 2)
+    spare.close()
+    #expect(try !spare.address.hasListener)
+  }
+
   @Test(.requiresRoot) func `its memory is for nobody else`() throws {
     let proxy = try Proxy(try HostsDirectory(), "--user", "4321:8765")
     let limits = try String(contentsOfFile: "/proc/\(proxy.child.pid)/limits", encoding: .utf8)
@@ -55,7 +72,7 @@ struct LockTests {
     arguments: [
       (
         "landlock_create_ruleset:error=ENOSYS",
-        "no Landlock, files can still be opened: Function not implemented (ENOSYS)"
+        "no Landlock, only the filter of system calls keeps files closed: Function not implemented (ENOSYS)"
       ),
       ("landlock_create_ruleset:retval=3:when=1", "this kernel's Landlock does not forbid to bind TCP sockets"),
       ("seccomp:error=EINVAL", "no filter of system calls: "),

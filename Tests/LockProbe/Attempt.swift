@@ -44,6 +44,8 @@ struct Attempt {
       Attempt(SYS_socket, Int(AF_UNIX), Int(stream)),
       Attempt(SYS_socket, Int(AF_UNIX), Int(linux_SOCK_DGRAM | cloexec)),
       Attempt(SYS_socketpair, Int(AF_UNIX), Int(stream)),
+      // Of an Internet address's length: what is connected, or listens, could be turned to it.
+      Attempt(SYS_connect, 0, path, 16), Attempt(SYS_connect, 0, path, 28), Attempt(SYS_connect, 0, path, 110),
       Attempt(SYS_sendto, 0, path, 1, 0), Attempt(SYS_sendto, 0, path, 1, Int(linux_MSG_NOSIGNAL), path),
       Attempt(SYS_recvfrom, 0, path, 1, 0, path), Attempt(SYS_recvfrom, 0, path, 1, 0x40),
       Attempt(SYS_sendmsg, 0, path, Int(linux_MSG_NOSIGNAL)), Attempt(SYS_accept4, 0, 0, 0, 0),

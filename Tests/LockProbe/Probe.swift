@@ -44,6 +44,13 @@ enum Probe {
       close(ready.writing)
       var byte: UInt8 = 0
       _ = unsafe read(answer.reading, &byte, 1)
+    case "network":
+      // A connection that is undone could otherwise be made anew, to anywhere.
+      let connected = probe_connected()
+      lock([])
+      expect(probe_connect(connected, AF_UNSPEC, 2), 0, "connect to nothing")
+      expect(probe_connect(connected, AF_INET, 16), EPERM, "connect to a port")
+      expect(probe_connect(connected, AF_INET, 15), EINVAL, "connect with a short address")
     case "removal":
       lock([.removesFile])
       expect(refusal(unsafe unlink("/nonexistent")), ENOENT, "unlink")

@@ -112,6 +112,13 @@ static inline int linux_drop_capabilities(void) {
   return any == 0 ? 0 : (int)syscall(SYS_capset, &header, sets);
 }
 
+static inline uint64_t linux_effective_capabilities(void) {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {{0}};
+  if (syscall(SYS_capget, &header, sets) != 0) return 0;
+  return (uint64_t)sets[1].effective << 32 | sets[0].effective;
+}
+
 // landlock(7), which has no functions in glibc. The structures are those of the newest kernel that is known here; an older one
 // takes them for as long as it is asked for nothing that it does not know.
 struct linux_landlock_ruleset {

@@ -7,6 +7,7 @@ import Glibc
 extension AllowedCall {
   static func all(for duties: Lock.Duties) -> [AllowedCall] {
     relay + lookUp + events + library
+      + (duties.contains(.longAddresses) ? [AllowedCall("connect")] : [])
       + (duties.contains(.syslog) ? syslog : [])
       + (duties.contains(.notifications) ? notifications : [])
       + (duties.contains(.removesFile) ? removal : [])
@@ -19,7 +20,9 @@ extension AllowedCall {
       AllowedCall("accept4", .at(3, linux_SOCK_NONBLOCK | linux_SOCK_CLOEXEC)),
       AllowedCall("getsockname"),
       AllowedCall("socket", .at(0, AF_UNIX), .at(1, stream | linux_SOCK_NONBLOCK | linux_SOCK_CLOEXEC), .at(2, 0)),
-      AllowedCall("connect"),
+      // To a name of a few bytes: an Internet address has 16 or more, and a connected or listening socket could be turned to
+      // one (connect(2), AF_UNSPEC).
+      AllowedCall("connect", .at(2, bits: 0xffff_fff0, 0)),
       AllowedCall("close"),
       // Bytes by way of memory.
       AllowedCall("recvfrom", .at(3, within: linux_MSG_PEEK), .null(4)),
@@ -61,6 +64,7 @@ extension AllowedCall {
     AllowedCall("poll"), AllowedCall("ppoll", .null(3)),
     // Of a wait that was interrupted by a stop.
     AllowedCall("restart_syscall"),
+    // On any descriptor: none is open but those that it needs.
     AllowedCall("read"),
     AllowedCall("write"),
   ]
@@ -100,6 +104,7 @@ extension AllowedCall {
     AllowedCall("getpid"),
     AllowedCall("socket", .at(0, AF_UNIX), .at(1, datagram | linux_SOCK_CLOEXEC), .at(2, 0)),
     AllowedCall("socket", .at(0, AF_UNIX), .at(1, stream | linux_SOCK_CLOEXEC), .at(2, 0)),
+    AllowedCall("connect", .at(2, Int32(MemoryLayout<sockaddr_un>.size))),
     AllowedCall("sendto", .at(3, linux_MSG_NOSIGNAL), .null(4)),
   ]
 

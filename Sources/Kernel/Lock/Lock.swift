@@ -16,6 +16,9 @@ package enum Lock {
     case calls(Errno)
   }
 
+  /// True if the process may do more than its user, besides binding low ports, which is done by then (capabilities(7)).
+  package static var hasCapabilities: Bool { Privileges.effective & ~(1 << 10) != 0 }
+
   /// Gives up privileges and, but for the `O_PATH` kind, the opening of files. Threads that are started later inherit it.
   ///
   /// - Parameter directories: where, and below which, files may still be removed.
@@ -33,7 +36,8 @@ package enum Lock {
     return gaps
   }
 
-  /// When a thread's heap first shrinks, glibc opens /proc/sys/vm/overcommit_memory, once for all: now, while it can.
+  /// When a thread's heap first shrinks, glibc opens /proc/sys/vm/overcommit_memory, once for all: now, while it can. (With
+  /// many threads it would also like to count the processors, and does without.)
   private static func askForMemory() {
     do throws(Errno) {
       let isDone = try Wakeup()
@@ -75,5 +79,7 @@ package enum Lock {
     package static var notifications: Duties { Duties(rawValue: 2) }
     /// Of a Unix listener.
     package static var removesFile: Duties { Duties(rawValue: 4) }
+    /// `SocketPath.needsLongAddresses`.
+    package static var longAddresses: Duties { Duties(rawValue: 8) }
   }
 }

@@ -25,3 +25,9 @@ static inline uint64_t probe_capabilities(void) {
 
 // What glibc finds and ends with abort(3).
 void probe_broken_heap(void);
+
+// A TCP socket that is connected to a listener of this process; -1 if there is none.
+int probe_connected(void);
+
+// Connects it to that listener once more, with an address of this family and length. Gives the error, or 0.
+int probe_connect(int socket, int family, unsigned length);
