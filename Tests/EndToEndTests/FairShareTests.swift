@@ -178,7 +178,7 @@ struct FairShareTests {
   @Test func `an honest client is served during a flood of half hellos`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("test.test").answer("here")
-    let proxy = try Proxy(hosts, "--max-connections", "100", "--workers", "2")
+    let proxy = try Proxy(hosts, "--max-connections", "1000", "--workers", "2")
     let address = proxy.addresses[0]
     let isDone = Atomic(false)
     let flood = DispatchGroup()
@@ -190,7 +190,7 @@ struct FairShareTests {
           guard let client = try? Connection(unattended: address) else { continue }
           try? client.send(Array(Passage.hello.bytes.prefix(50)))
           clients.append(client)
-          if clients.count > 200 { clients.removeFirst().close() }
+          if clients.count > 400 { clients.removeFirst().close() }
           sent.add(1, ordering: .relaxed)
         }
         for client in clients { client.close() }
