@@ -51,6 +51,8 @@ test: need-test static
 # place of its own.
 test-sanitize: test-thread test-address
 
+# A sanitizer's library cannot work behind the lock.
+test-thread test-address: UNLOCKED = -Xswiftc -DSANITIZED
 test-thread: SANITIZED = $(SCRATCH)/tsan
 test-thread: export TSAN_OPTIONS = suppressions=$(abspath Tests/tsan-suppressions)
 # Swift 6.3 makes an invalid instruction of two accesses in the hash tables of swift-collections, which nothing here uses, and
@@ -61,9 +63,9 @@ test-address: SANITIZED = $(SCRATCH)/asan
 test-address: export ASAN_OPTIONS = detect_leaks=0
 
 test-thread test-address: test-%: need-test
-	$(SWIFT) build --build-tests --sanitize=$* $(UNVERIFIED) --scratch-path $(SANITIZED)
+	$(SWIFT) build --build-tests --sanitize=$* $(UNLOCKED) $(UNVERIFIED) --scratch-path $(SANITIZED)
 	SNIPROXY_SANITIZER=$* SNIPROXY_PROGRAMS=$(abspath $(SANITIZED)/debug) \
-	  $(SWIFT) test --skip-build --sanitize=$* $(UNVERIFIED) --scratch-path $(SANITIZED)
+	  $(SWIFT) test --skip-build --sanitize=$* $(UNLOCKED) $(UNVERIFIED) --scratch-path $(SANITIZED)
 
 need-test:
 	@packaging/need build test

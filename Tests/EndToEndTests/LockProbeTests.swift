@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What a process can do no more that has locked itself as sniproxy does, tried from inside.
-@Suite(.scratch)
+@Suite(.scratch, .notSanitized("a program with a sanitizer does not lock itself in"))
 struct LockProbeTests {
   @Test(arguments: [
     // Calls that no relay makes, and its own with other arguments.

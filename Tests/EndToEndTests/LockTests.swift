@@ -4,7 +4,7 @@ import Testing
 /// The running program is locked, as the kernel tells.
 @Suite(.scratch)
 struct LockTests {
-  @Test(arguments: [1, 3]) func `every thread is locked before the first client`(workers: Int) throws {
+  @Test(.notSanitized(unlocked), arguments: [1, 3]) func `every thread is locked before the first client`(workers: Int) throws {
     let proxy = try Proxy(try HostsDirectory(), options: ["--workers", "\(workers)"])
     let threads = try proxy.vitals.threads
     #expect(threads.count == workers + ["main", "log"].count)
@@ -68,7 +68,7 @@ struct LockTests {
 
   /// A kernel without a lock, as strace(1) plays it.
   @Test(
-    .requires("strace"),
+    .requires("strace"), .notSanitized(unlocked),
     arguments: [
       (
         "landlock_create_ruleset:error=ENOSYS",
@@ -94,3 +94,5 @@ struct LockTests {
     #expect(status["Seccomp"] == (call == "seccomp" ? "0" : "2"))
   }
 }
+
+private let unlocked: Comment = "a program with a sanitizer does not lock itself in"

@@ -4,7 +4,7 @@ import Testing
 /// Backends of several users under the shipped units and a real systemd, with real TLS at both ends. Users register names
 /// themselves, in a hosts directory of mode 1777.
 @Suite(
-  .scratch, .serialized, .requiresNamespaces,
+  .scratch, .serialized, .requiresNamespaces, .inShippedUnit,
   .requires("make", "systemctl", "unshare", "nsenter", "setpriv", "curl", "nginx", "openssl")
 )
 struct ManyUsersTests {

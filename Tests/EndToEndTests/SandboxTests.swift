@@ -11,7 +11,7 @@ struct SandboxTests {
     #expect(verdict.status == .exited(0), "\(verdict.output)\(verdict.error)")
   }
 
-  @Test(.requiresNamespaces, .requires("make", "systemctl", "unshare", "nsenter"))
+  @Test(.requiresNamespaces, .inShippedUnit, .requires("make", "systemctl", "unshare", "nsenter"))
   func `the process has no privilege, and namespaces of its own but for users and processes`() throws {
     let deployment = try Deployment()
     try deployment.systemctl("start")
@@ -40,7 +40,7 @@ struct SandboxTests {
     #expect(seen.contains("hidepid=invisible") && seen.contains("subset=pid"), "\(seen)")
   }
 
-  @Test(.requiresNamespaces, .requires("make", "systemctl", "unshare", "nsenter"))
+  @Test(.requiresNamespaces, .inShippedUnit, .requires("make", "systemctl", "unshare", "nsenter"))
   func `the process can write and execute nothing, and sees backends but no devices`() throws {
     let homes = try Scratch.current.directory("home")
     let deployment = try Deployment(mounts: ["/home": homes])
@@ -118,7 +118,8 @@ struct SandboxTests {
 
   /// The kernel kills who makes a call that is not in the unit's list, instead of refusing it.
   @Test(
-    .requiresNamespaces, .requires("make", "systemctl", "unshare", "nsenter", "curl", "nginx", "openssl", "python3"))
+    .requiresNamespaces, .inShippedUnit,
+    .requires("make", "systemctl", "unshare", "nsenter", "curl", "nginx", "openssl", "python3"))
   func `sniproxy makes no system call that the unit does not allow`() throws {
     let certificate = try Certificate("nginx.test")
     let deployment = try Deployment(

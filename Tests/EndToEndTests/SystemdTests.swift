@@ -3,7 +3,7 @@ import Testing
 
 /// The units that are shipped, under a real systemd.
 @Suite(
-  .scratch, .serialized, .requiresNamespaces,
+  .scratch, .serialized, .requiresNamespaces, .inShippedUnit,
   .requires("make", "systemctl", "unshare", "nsenter", "curl", "nginx", "openssl")
 )
 struct SystemdTests {

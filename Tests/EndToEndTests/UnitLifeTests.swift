@@ -3,7 +3,7 @@ import Testing
 
 /// The life of the shipped service under a real systemd: restarts, stops, the watchdog, and starts on demand.
 @Suite(
-  .scratch, .serialized, .requiresNamespaces,
+  .scratch, .serialized, .requiresNamespaces, .inShippedUnit,
   .requires("make", "systemctl", "unshare", "nsenter", "curl", "nginx", "openssl")
 )
 struct UnitLifeTests {

@@ -6,7 +6,9 @@ import Testing
 import Wire
 
 /// What a process may do with files closed to it, and no filter of system calls. Each test's process closes them for itself.
-@Suite(.enabled(if: linux_landlock_version() >= 6, "this kernel's Landlock does not know all of it"))
+@Suite(
+  .enabled(if: linux_landlock_version() >= 6, "this kernel's Landlock does not know all of it"),
+  .disabled(if: isSanitized, "a process with a sanitizer does not close files to itself"))
 struct LandlockTests {
   private let folder = TemporaryDirectory()
 

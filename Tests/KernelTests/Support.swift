@@ -5,6 +5,12 @@ import Kernel
 import Synchronization
 import Wire
 
+#if SANITIZED
+  let isSanitized = true
+#else
+  let isSanitized = false
+#endif
+
 /// A directory that is gone with its content at the end of the test.
 final class TemporaryDirectory: Sendable {
   let path: String
