@@ -54,7 +54,6 @@ test-sanitize: test-thread test-address
 # A sanitizer's library cannot work behind the lock.
 test-thread test-address: UNLOCKED = -Xswiftc -DSANITIZED
 test-thread: SANITIZED = $(SCRATCH)/tsan
-test-thread: export TSAN_OPTIONS = suppressions=$(abspath Tests/tsan-suppressions)
 # Swift 6.3 makes an invalid instruction of two accesses in the hash tables of swift-collections, which nothing here uses, and
 # its own check would end the build.
 test-thread: UNVERIFIED = -Xswiftc -Xfrontend -Xswiftc -disable-llvm-verify

@@ -13,8 +13,7 @@ enum Sanitizer: String {
   /// What a program needs in its environment to report to files in this directory.
   static func environment(_ directory: String) -> [String: String] {
     switch current {
-    case .thread:
-      ["TSAN_OPTIONS": "log_path=\(directory)/\(prefix) suppressions=\(Program.package)/Tests/tsan-suppressions"]
+    case .thread: ["TSAN_OPTIONS": "log_path=\(directory)/\(prefix)"]
     // Memory in use at the end is no fault of a program that ends with _exit.
     case .address: ["ASAN_OPTIONS": "log_path=\(directory)/\(prefix) detect_leaks=0"]
     case nil: [:]
