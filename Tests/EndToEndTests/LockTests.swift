@@ -4,7 +4,8 @@ import Testing
 /// The running program is locked, as the kernel tells.
 @Suite(.scratch)
 struct LockTests {
-  @Test(.notSanitized(unlocked), arguments: [1, 3]) func `every thread is locked before the first client`(workers: Int) throws {
+  @Test(.notSanitized(unlocked), arguments: [1, 3])
+  func `every thread is locked before the first client`(workers: Int) throws {
     let proxy = try Proxy(try HostsDirectory(), options: ["--workers", "\(workers)"])
     let threads = try proxy.vitals.threads
     #expect(threads.count == workers + ["main", "log"].count)

@@ -33,7 +33,7 @@ final class Scratch: @unchecked Sendable {
     path = "/tmp/sniproxy-test.\(UUID().uuidString.prefix(8))"
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
     try FileManager.default.setAttributes(
-      [.posixPermissions: Sanitizer.current == nil ? 0o755 : 0o777], ofItemAtPath: path)
+      [.posixPermissions: Sanitizer.current == nil ? 0o755 : 0o1777], ofItemAtPath: path)
   }
 
   /// Does the work in threads, one for each index, all at once, and waits for them. The first error is thrown.
