@@ -76,7 +76,9 @@ final class WatchedRelay {
     let outcomes = try load.come()
     #expect(outcomes.allSatisfy { $0.value == .asWithoutFault }, "\(outcomes)")
     try eventually("only \(socketsAtRest) sockets to be open") { try proxy.vitals.sockets == socketsAtRest }
-    #expect(try proxy.vitals.descriptors.count <= descriptorsAtRest)
+    try eventually("at most \(descriptorsAtRest) descriptors to be open") {
+      try proxy.vitals.descriptors.count <= descriptorsAtRest
+    }
   }
 
   func expectToEndWell() throws {
