@@ -29,7 +29,8 @@ package struct FileStatus: Sendable {
     get throws(Errno) { unsafe try FileStatus(of: "/", in: AT_FDCWD) }
   }
 
-  /// Of the open file itself, also where it was opened with `O_PATH`. The corresponding C function is `fstat`.
+  /// Of the open file itself, also where it was opened with `O_PATH`, or of `AT_FDCWD`. The corresponding C function is
+  /// `fstatat` with `AT_EMPTY_PATH`.
   package init(of number: Int32) throws(Errno) {
     var status = stat()
     try call { unsafe fstatat(number, "", &status, AT_EMPTY_PATH) }

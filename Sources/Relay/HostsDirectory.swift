@@ -51,7 +51,7 @@ package final class HostsDirectory: Sendable {
     defer { directory.leave(by: &way) }
     guard let delegation else {
       let host = try lookUp { () throws(Errno) in try directory.directory(entry, by: &way) }
-      let key = quota == nil ? nil : try lookUp { () throws(Errno) in try host.status }.identity
+      let key = try key(host)
       let header = try proxyHeader(host)
       return try join(key, header) { () throws(Errno) in try host.connect(to: Self.socketName, by: way) }
     }
@@ -107,7 +107,7 @@ package final class HostsDirectory: Sendable {
     }
     // The trail goes on from it.
     defer { withExtendedLifetime(host) {} }
-    let key = quota == nil ? nil : try lookUp { () throws(Errno) in try host.status }.identity
+    let key = try key(host)
     let header = try proxyHeader(host)
     try find { () throws(Errno) in try trail.follow(Array("\(Self.socketName)".utf8)) }
     let user = try delegation.onlyUser(trail)
@@ -146,6 +146,12 @@ package final class HostsDirectory: Sendable {
     guard let quota, let key else { return .connected(socket, header, nil) }
     guard let place = quota.take(key) else { throw .hostLimit }
     return .connected(socket, header, place)
+  }
+
+  /// What tells the host from others; nil where its connections are not counted.
+  private func key(_ host: borrowing Directory) throws(Refusal) -> FileIdentity? {
+    guard quota != nil else { return nil }
+    return try lookUp { () throws(Errno) in try host.status }.identity
   }
 
   private func proxyHeader(_ host: borrowing Directory) throws(Refusal) -> ProxyHeader? {
