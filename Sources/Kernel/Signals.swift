@@ -7,7 +7,7 @@ package struct Signals: ~Copyable {
 
   package var number: Int32 { descriptor.number }
 
-  /// Blocks the signals in the calling thread and all that it starts, and ignores `SIGPIPE`.
+  /// Blocks the signals in the calling thread and all that it starts, and ignores `SIGPIPE` and `SIGXFSZ`: what they tell, a write tells too.
   ///
   /// A blocked signal is reported here even where it came to us ignored, as from nohup(1).
   package init(_ numbers: [Int32]) throws(Errno) {
@@ -16,7 +16,7 @@ package struct Signals: ~Copyable {
     for number in numbers { unsafe sigaddset(&set, number) }
     let status = unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
     guard status == 0 else { throw Errno(status) }
-    _ = signal(SIGPIPE, SIG_IGN)
+    for ignored in [SIGPIPE, SIGXFSZ] { _ = signal(ignored, SIG_IGN) }
     descriptor = Descriptor(owning: try call { unsafe signalfd(-1, &set, Int32(SFD_NONBLOCK | SFD_CLOEXEC)) })
   }
 

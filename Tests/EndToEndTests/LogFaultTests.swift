@@ -53,6 +53,15 @@ struct LogFaultTests {
     try Self.expectService(try LoggedPassage(log: .file("/dev/full"), options: ["--access-log"]))
   }
 
+  /// Which the kernel tells with a signal, too (setrlimit(2), RLIMIT_FSIZE).
+  @Test(.requires("prlimit")) func `a log file as large as files may be`() throws {
+    let log = Scratch.current.file("log")
+    let passage = try LoggedPassage(
+      log: .file(log), options: ["--access-log"], launcher: ["prlimit", "--fsize=4096"])
+    try Self.expectService(passage)
+    #expect(try Data(contentsOf: URL(filePath: log)).count == 4096)
+  }
+
   /// The disk has room again. It is in a mount namespace of the program's own, so that nothing is left behind.
   @Test(.requires("unshare", "mount", "sh"), .requiresRoot)
   func `a log on a disk that was full goes on`() throws {
