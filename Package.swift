@@ -47,10 +47,11 @@ let package = Package(
     .target(
       name: "Kernel", dependencies: ["CLinux", "CSeccomp", "Wire"], cSettings: gnu, swiftSettings: swift,
       linkerSettings: [.linkedLibrary(":libseccomp.a")]),
+    .target(name: "Status", dependencies: ["Wire", "Kernel"], cSettings: gnu, swiftSettings: swift),
     .target(
       name: "Relay",
       dependencies: [
-        "Wire", "Kernel",
+        "Wire", "Kernel", "Status",
         .product(name: "BasicContainers", package: "swift-collections"),
         .product(name: "Crypto", package: "swift-crypto"),
       ],
@@ -61,7 +62,7 @@ let package = Package(
     .executableTarget(
       name: "sniproxy",
       dependencies: [
-        "Relay", "Wire", "Kernel",
+        "Relay", "Status", "Wire", "Kernel",
         .target(name: "CSystemd", condition: .when(traits: ["Systemd"])),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],

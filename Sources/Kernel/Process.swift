@@ -18,6 +18,16 @@ package func monotonicNow() -> Int64 {
   return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }
 
+/// Nanoseconds since 1970, as the machine knows it (`CLOCK_REALTIME`, clock_gettime(2)).
+package func wallClockNow() -> Int64 {
+  var time = timespec()
+  unsafe clock_gettime(CLOCK_REALTIME, &time)
+  return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}
+
+/// The corresponding C function is `getpid`.
+package var processNumber: Int32 { getpid() }
+
 /// Starts a thread that nobody joins, and waits until it runs: what a thread takes to start is behind it then. The corresponding
 /// C function is `pthread_create`.
 ///

@@ -1,4 +1,5 @@
 import Kernel
+import Status
 
 /// What a worker's sessions share: each uses it while it is being served, one at a time.
 struct Engine: ~Copyable {
@@ -7,6 +8,7 @@ struct Engine: ~Copyable {
   var socketPath: SocketPath
   let clients: Quota<ClientNetwork>?
   let report: @Sendable (Event) -> Void
+  let tally: Tally
   var ferry = Ferry()
   var poller: Poller
   var deadlines: Deadlines

@@ -6,8 +6,12 @@ package struct Ferry: ~Copyable {
   private var pipe: Pipe?
   /// When a pipe may be asked for again (nanoseconds of the monotonic clock).
   private var nextAttempt = Int64.min
+  /// How often none could be had.
+  package private(set) var missedPipes = 0
 
   package init() {}
+
+  package var hasPipe: Bool { pipe != nil }
 
   /// Lends the pipe, which must come back empty; nil where the kernel gives none: then all is copied.
   mutating func takePipe() -> Pipe? {
@@ -16,6 +20,7 @@ package struct Ferry: ~Copyable {
     do throws(Errno) {
       return try Pipe(capacity: Direction.largestRead)
     } catch {
+      missedPipes += 1
       nextAttempt = monotonicNow() + Self.attemptInterval
       return nil
     }

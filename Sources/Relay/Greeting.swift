@@ -10,6 +10,11 @@ final class Greeting {
   private(set) var name: HostName?
   /// What was read into memory, to be sent to the backend before all else.
   private(set) var received: [UInt8] = []
+  /// When the client was accepted, its ClientHello was complete, and the backend's socket was first asked for a connection
+  /// (nanoseconds of the monotonic clock).
+  let accepted: Int64
+  var completed: Int64 = 0
+  var connectBegan: Int64 = 0
   /// When connecting is given up, and how often it was tried (nanoseconds of the monotonic clock).
   var connectDeadline: Int64 = 0
   var attempts = 0
@@ -38,8 +43,9 @@ final class Greeting {
     case refused(Refusal)
   }
 
-  init(client: Endpoint, _ kind: StreamKind) {
+  init(client: Endpoint, _ kind: StreamKind, now: Int64) {
     self.client = client
+    accepted = now
     self.kind = kind
     way = kind == .tcp ? .firstLook : .intoMemory
   }

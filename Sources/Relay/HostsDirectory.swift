@@ -28,9 +28,9 @@ package final class HostsDirectory: Sendable {
 
   /// What came of an attempt to reach a host's backend.
   enum Reached: ~Copyable {
-    case connected(Socket, ProxyHeader?, Quota<FileIdentity>.Place?)
+    case connected(Socket, ProxyHeader?, Quota<FileIdentity>.Place?, connectBegan: Int64)
     /// The backend's backlog is full. No event tells when that ends.
-    case backlogFull
+    case backlogFull(connectBegan: Int64)
     case refused(Refusal)
   }
 
@@ -135,17 +135,18 @@ package final class HostsDirectory: Sendable {
   ) throws(Refusal) -> Reached {
     // Who waits for a full backlog must not have a place, so none is taken before there is a connection.
     if let quota, let key, quota.isFull(key) { throw .hostLimit }
+    let began = monotonicNow()
     let socket: Socket
     do throws(Errno) {
       socket = try connect()
     } catch .wouldBlock {
-      return .backlogFull
+      return .backlogFull(connectBegan: began)
     } catch {
       throw Self.refusalOfSocket(error)
     }
-    guard let quota, let key else { return .connected(socket, header, nil) }
+    guard let quota, let key else { return .connected(socket, header, nil, connectBegan: began) }
     guard let place = quota.take(key) else { throw .hostLimit }
-    return .connected(socket, header, place)
+    return .connected(socket, header, place, connectBegan: began)
   }
 
   /// What tells the host from others; nil where its connections are not counted.

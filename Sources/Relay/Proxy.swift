@@ -1,4 +1,5 @@
 package import Kernel
+package import Status
 import Synchronization
 
 /// The whole relay: workers that share the listening sockets, the hosts directory and the counters.
@@ -26,7 +27,7 @@ package final class Proxy: Sendable {
   private let phaseNumber = Atomic(Phase.preparing.rawValue)
 
   package init(
-    settings: Settings, hosts: HostsDirectory, workers: Int, limit: Int,
+    settings: Settings, hosts: HostsDirectory, workers: Int, limit: Int, ledger: Ledger,
     report: @escaping @Sendable (Event) -> Void
   ) throws(Errno) {
     self.settings = settings
@@ -36,7 +37,7 @@ package final class Proxy: Sendable {
     clients = settings.maxPerClient.map { Quota(most: $0) }
     changed = try Wakeup()
     var controls: [WorkerControl] = []
-    for _ in 0..<workers { controls.append(try WorkerControl()) }
+    for number in 0..<workers { controls.append(try WorkerControl(ledger.tally(number))) }
     self.workers = controls
     unfinished = UnfinishedHellos(most: max(1, limit / 2), of: controls)
   }
@@ -79,7 +80,7 @@ package final class Proxy: Sendable {
   }
 
   /// The last turn of the loop that turned longest ago (nanoseconds of the monotonic clock).
-  package var oldestTurn: Int64 { workers.map { $0.lastTurn.load(ordering: .relaxed) }.min() ?? .max }
+  package var oldestTurn: Int64 { workers.map(\.tally.lastTurn).min() ?? .max }
 }
 
 /// What a worker and the rest of the program know of each other.
@@ -97,13 +98,17 @@ package final class WorkerControl: Sendable {
   }
 
   let wakeup: Wakeup
-  let lastTurn = Atomic<Int64>(monotonicNow())
+  let tally: Tally
   let state = Atomic(State.starting.rawValue)
   private let oldestHelloDue = Atomic(Int64.max)
   /// Handed to the worker, so that it holds the last reference to them.
   let listeners = Mutex<[ListeningSocket]>([])
 
-  init() throws(Errno) { wakeup = try Wakeup() }
+  init(_ tally: Tally) throws(Errno) {
+    wakeup = try Wakeup()
+    self.tally = tally
+    tally.turned(at: monotonicNow())
+  }
 
   /// The deadline of the worker's oldest unfinished ClientHello.
   var oldestHello: Int64 {

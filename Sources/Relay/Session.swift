@@ -1,4 +1,5 @@
 import Kernel
+import Status
 import Wire
 
 /// One client, from accept to close.
@@ -18,6 +19,16 @@ struct Session: ~Copyable {
     case lingering
     /// The client is reset once it has every byte.
     case resetting(looks: Int)
+
+    var counted: Status.Stage? {
+      switch self {
+      case .free: nil
+      case .greeting: .waitingForHello
+      case .connecting: .waitingForBackend
+      case .relaying: .relaying
+      case .lingering, .resetting: .closing
+      }
+    }
   }
 
   private var stage = Stage.free
@@ -57,8 +68,8 @@ struct Session: ~Copyable {
     if engine.settings.accessLog {
       account = AccountKeeper(Account(client: endpoint, listener: listener.name))
     }
-    let greeting = Greeting(client: endpoint, listener.kind)
-    stage = .greeting(greeting)
+    let greeting = Greeting(client: endpoint, listener.kind, now: engine.now)
+    enter(.greeting(greeting), engine)
     if let clients = engine.clients, let network = ClientNetwork(endpoint) {
       clientPlace = clients.take(network)
       if clientPlace == nil { return refuse(.clientLimit, greeting, &engine) }
@@ -74,10 +85,12 @@ struct Session: ~Copyable {
     case .greeting(let greeting): return greet(greeting, Direction.Reading(readiness), &engine)
     case .connecting(let greeting): return readiness.isGone ? refuse(.hungUp, greeting, &engine) : .lives
     case .relaying:
+      let (up, down) = (connection.upload.delivered, connection.download.delivered)
       switch side {
       case .client: connection.clientIsReady(readiness, by: &engine.ferry)
       case .backend: connection.backendIsReady(readiness, by: &engine.ferry)
       }
+      engine.tally.moved(up: connection.upload.delivered - up, down: connection.download.delivered - down)
       return goOn(&engine)
     case .lingering: return linger(&engine)
     case .resetting: return readiness.hasFailed ? over(.resetByClient, &engine) : .lives
@@ -108,7 +121,15 @@ struct Session: ~Copyable {
   /// What the program's end leaves unfinished.
   mutating func cut(_ engine: inout Engine) {
     if case .free = stage { return }
+    engine.tally.cutAtStop()
+    if isRelaying { engine.tally.relayEnded(.stop) }
     _ = over(.cut, &engine)
+  }
+
+  private mutating func enter(_ next: Stage, _ engine: borrowing Engine) {
+    if let counted = stage.counted { engine.tally.leaves(counted) }
+    if let counted = next.counted { engine.tally.enters(counted) }
+    stage = next
   }
 
   // MARK: - Before there is a backend
@@ -125,6 +146,8 @@ struct Session: ~Copyable {
         }
         return .lives
       case .complete:
+        greeting.completed = monotonicNow()
+        engine.tally.took(.hello, greeting.completed - greeting.accepted)
         greeting.connectDeadline = engine.now + engine.settings.connectTimeout
         return reachBackend(greeting, reading, &engine)
       case .refused(let refusal):
@@ -141,10 +164,11 @@ struct Session: ~Copyable {
     switch engine.hosts.reach(greeting.name!, by: &engine.socketPath) {
     case .refused(let refusal):
       return refuse(refusal, greeting, &engine)
-    case .backlogFull:
+    case .backlogFull(let began):
+      if greeting.attempts == 0 { greeting.connectBegan = began }
       guard engine.now < greeting.connectDeadline else { return refuse(.backendTimedOut, greeting, &engine) }
       greeting.attempts += 1
-      stage = .connecting(greeting)
+      enter(.connecting(greeting), engine)
       engine.deadlines.set(greeting.attempts < Self.soonRetries ? .retrySoon : .retryLater, for: slot, now: engine.now)
       do throws(Errno) {
         // What was told together with the last of the ClientHello is told once more: the client may have hung up.
@@ -153,7 +177,10 @@ struct Session: ~Copyable {
       } catch {
         return refuse(.backendFailed(code: error.code), greeting, &engine)
       }
-    case .connected(let socket, let header, let place):
+    case .connected(let socket, let header, let place, let began):
+      if greeting.attempts == 0 { greeting.connectBegan = began }
+      engine.tally.took(.lookUp, greeting.connectBegan - greeting.completed)
+      engine.tally.took(.connect, monotonicNow() - greeting.connectBegan)
       hostPlace = place
       let prefix: [UInt8]
       do throws(Errno) {
@@ -163,8 +190,11 @@ struct Session: ~Copyable {
       }
       account?.connected(header: prefix.count)
       engine.deadlines.cancel(slot)
-      stage = .relaying
+      enter(.relaying, engine)
+      engine.tally.relayed(header)
       connection.join(socket, sending: prefix + greeting.received, by: &engine.ferry, reading)
+      let sent = connection.upload.delivered
+      engine.tally.moved(up: sent - min(sent, UInt64(prefix.count)), down: 0)
       return goOn(&engine)
     }
   }
@@ -181,6 +211,7 @@ struct Session: ~Copyable {
   private mutating func refuse(_ refusal: Refusal, _ greeting: Greeting, _ engine: inout Engine) -> Fate {
     engine.report(
       .refused(client: greeting.client, refusal, serverName: greeting.hello?.serverName.map { Array($0) }))
+    engine.tally.refused(refusal.kind)
     account?.ended(.refused(refusal))
     guard let alert = refusal.alert else { return over(nil, &engine) }
     _ = try? connection.client.send(alert.record)
@@ -193,9 +224,15 @@ struct Session: ~Copyable {
   private mutating func goOn(_ engine: inout Engine) -> Fate {
     if let error = connection.failure { return fail(error, &engine) }
     switch connection.state.ending {
-    case .close: return over(connection.state.clientWasReset ? .resetByClient : .finished, &engine)
-    case .linger: return beginLingering(&engine)
+    case .close:
+      let wasReset = connection.state.clientWasReset
+      engine.tally.relayEnded(wasReset ? .resetByClient : .finished)
+      return over(wasReset ? .resetByClient : .finished, &engine)
+    case .linger:
+      engine.tally.relayEnded(.finished)
+      return beginLingering(&engine)
     case .reset:
+      engine.tally.relayEnded(.resetByBackend)
       account?.ended(.resetByBackend)
       return resetWhenDelivered(looks: 0, &engine)
     case nil: break
@@ -221,7 +258,7 @@ struct Session: ~Copyable {
   private mutating func beginLingering(_ engine: inout Engine) -> Fate {
     connection.dropBackend()
     connection.client.shutdownWriting()
-    stage = .lingering
+    enter(.lingering, engine)
     engine.deadlines.set(.linger, for: slot, now: engine.now)
     return connection.mustAskClient ? linger(&engine) : waitForClient(&engine)
   }
@@ -258,7 +295,7 @@ struct Session: ~Copyable {
       connection.client.resetOnClose()
       return over(nil, &engine)
     }
-    stage = .resetting(looks: looks)
+    enter(.resetting(looks: looks), engine)
     connection.dropBackend()
     let pause: Deadlines.Kind =
       looks < Self.soonRetries ? .retrySoon : looks < 2 * Self.soonRetries ? .retryLater : .linger
@@ -269,6 +306,7 @@ struct Session: ~Copyable {
   /// The client is reset, so that a cut answer does not look like a finished one.
   private mutating func fail(_ error: Errno, _ engine: inout Engine) -> Fate {
     engine.report(.sessionFailed(error))
+    engine.tally.relayEnded(.shortage)
     connection.client.resetOnClose()
     return over(.cut, &engine)
   }
@@ -279,7 +317,7 @@ struct Session: ~Copyable {
       if let end { account.ended(end) }
       engine.report(.finished(account.close(connection)))
     }
-    stage = .free
+    enter(.free, engine)
     clientPlace = nil
     hostPlace = nil
     connection = Connection()

@@ -1,5 +1,6 @@
 import BasicContainers
 import Kernel
+import Status
 import Synchronization
 
 /// A thread's event loop with its own sessions.
@@ -10,7 +11,7 @@ struct Worker: ~Copyable {
   private let proxy: Proxy
   private let control: WorkerControl
   private var listeners: [ListeningSocket]
-  private var accepting = Accepting.no
+  private var accepting = Accepting.no { didSet { engine.tally.accepts(accepting.counted) } }
   /// Who is watched first: where the limit was met, the others have their turn.
   private var firstListener = 0
   /// Unfinished ClientHellos of which the other workers know.
@@ -27,6 +28,15 @@ struct Worker: ~Copyable {
     case atLimit
     /// After an error of `accept`, until then.
     case paused(until: Int64)
+
+    var counted: Status.Accepting? {
+      switch self {
+      case .no: nil
+      case .yes: .yes
+      case .atLimit: .atLimit
+      case .paused: .afterError
+      }
+    }
   }
 
   init(_ proxy: Proxy, _ control: WorkerControl) throws(Errno) {
@@ -35,7 +45,7 @@ struct Worker: ~Copyable {
     try poller.add(control.wakeup.number, .readable, Token(slot: Self.wakeupSlot, generation: 0, side: 0))
     engine = Engine(
       settings: settings, hosts: proxy.hosts, socketPath: try SocketPath(), clients: proxy.clients,
-      report: proxy.report, poller: poller,
+      report: proxy.report, tally: control.tally, poller: poller,
       deadlines: Deadlines { kind in
         switch kind {
         case .hello: settings.helloTimeout
@@ -58,12 +68,13 @@ struct Worker: ~Copyable {
     while true {
       let count = try engine.poller.wait(milliseconds: timeout)
       engine.now = monotonicNow()
-      control.lastTurn.store(engine.now, ordering: .relaxed)
+      engine.tally.turned(at: engine.now)
       for index in 0..<count { serve(engine.poller.event(index)) }
       while let (slot, _) = engine.deadlines.takeDue(now: engine.now) {
         settle(slot, sessions[slot].deadlinePassed(&engine))
       }
       if case .paused(let until) = accepting, until <= engine.now { startAccepting() }
+      engine.tally.holds(pipes: engine.ferry.hasPipe ? 1 : 0, missed: engine.ferry.missedPipes)
     }
   }
 
@@ -134,6 +145,7 @@ struct Worker: ~Copyable {
       }
       do throws(Errno) {
         if let accepted = try listener.accept() {
+          engine.tally.accepted()
           let slot = takeSlot()
           settle(slot, sessions[slot].begin(accepted, listener: listener, &engine))
           brokenInARow = 0
@@ -146,10 +158,12 @@ struct Worker: ~Copyable {
       } catch {
         leave()
         brokenInARow += 1
-        if error.isOfOneConnection, brokenInARow < Self.mostBrokenInARow { continue }
+        if error.isOfOneConnection, brokenInARow < Self.mostBrokenInARow {
+          engine.tally.had(.gone)
+          continue
+        }
         brokenInARow = 0
-        engine.report(.acceptFailed(error))
-        return stopAccepting(.paused(until: engine.now + Self.acceptPause))
+        return pauseAccepting(error)
       }
     }
     fullTurns += 1
@@ -158,8 +172,15 @@ struct Worker: ~Copyable {
 
   private mutating func pauseAtLimit() {
     guard proxy.admission.pause() else { return }
+    engine.tally.had(.limit)
     engine.report(.atLimit(proxy.admission.limit))
     stopAccepting(.atLimit)
+  }
+
+  private mutating func pauseAccepting(_ error: Errno) {
+    engine.tally.had(.error)
+    engine.report(.acceptFailed(error))
+    stopAccepting(.paused(until: engine.now + Self.acceptPause))
   }
 
   private mutating func startAccepting() {
@@ -171,9 +192,7 @@ struct Worker: ~Copyable {
           listeners[index].number, .readableByOne,
           Token(slot: Self.firstListenerSlot + index, generation: 0, side: 0))
       } catch {
-        engine.report(.acceptFailed(error))
-        stopAccepting(.paused(until: engine.now + Self.acceptPause))
-        return
+        return pauseAccepting(error)
       }
     }
   }

@@ -65,31 +65,6 @@ package enum Field: Equatable, Sendable {
 }
 
 extension Refusal {
-  /// The one table from reasons to alerts; nil where the connection is closed without one.
-  package var alert: Alert? {
-    switch self {
-    // RFC 8446, section 5: "If a TLS implementation receives an unexpected record type, it MUST terminate the connection
-    // with an "unexpected_message" alert."
-    case .unexpectedRecord, .unexpectedMessage: .unexpectedMessage
-    // RFC 8446, section 5.1: "An endpoint that receives a record that exceeds this length MUST terminate the connection
-    // with a "record_overflow" alert."
-    case .recordOverflow: .recordOverflow
-    case .emptyRecord, .clientHelloTooLong, .truncated, .lengthOutOfRange, .leftover: .decodeError
-    // RFC 8446, section 6.2, illegal_parameter: "A field in the handshake was incorrect or inconsistent with other
-    // fields. This alert is used for errors which conform to the formal protocol syntax but are otherwise incorrect."
-    case .repeatedExtension, .repeatedNameType, .preSharedKeyNotLast: .illegalParameter
-    // RFC 8446, section 9.2: "Servers MAY require clients to send a valid "server_name" extension. Servers requiring
-    // this extension SHOULD respond to a ClientHello lacking a "server_name" extension by terminating the connection
-    // with a "missing_extension" alert."
-    case .noServerName: .missingExtension
-    // RFC 8446, section 6.2, unrecognized_name: "Sent by servers when no server exists identified by the name provided
-    // by the client via the "server_name" extension".
-    case .illegalName, .unknownName, .noSocket, .noPermission, .socketOfAnother, .severalOwners, .openToAll:
-      .unrecognizedName
-    // RFC 8446, section 6.2, internal_error: "An internal error unrelated to the peer or the correctness of the
-    // protocol (such as a memory allocation failure) makes it impossible to continue."
-    case .lookUpFailed, .backendRefused, .backendTimedOut, .backendFailed, .hostLimit, .outOfResources: .internalError
-    case .helloTimedOut, .hungUp, .clientLimit, .helloLimit: nil
-    }
-  }
+  /// What the client is told; nil where the connection is closed without an alert.
+  package var alert: Alert? { kind.alert }
 }

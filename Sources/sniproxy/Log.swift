@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Kernel
+import Status
 import Synchronization
 
 /// The log: one event a line, written by a thread of its own, so that a log that blocks never makes a client wait.
@@ -75,12 +76,12 @@ final class Log: Sendable {
   var isSyslog: Bool { if case .syslog = destination { true } else { false } }
 
   /// Starts to write what there is.
-  func start() throws(Errno) {
+  func start(_ tally: LogTally = LogTally()) throws(Errno) {
     let isFirst = queue.withLock { queue in
       defer { queue.hasWriter = true }
       return !queue.hasWriter
     }
-    if isFirst { try startThread("log") { [self] in run() } }
+    if isFirst { try startThread("log") { [self] in run(tally) } }
   }
 
   /// `subject: what happened: why`.
@@ -129,15 +130,16 @@ final class Log: Sendable {
 
   // MARK: - The thread that writes
 
-  private func run() {
+  private func run(_ tally: LogTally) {
     /// Told after the next line that can be written.
     var lost = 0
     var isAtLineStart = true
     while true {
       let (lines, isWaitingToTell) = queue.withLock { queue in
-        let lines = Self.take(from: &queue, now: monotonicNow())
+        let lines = Self.take(from: &queue, tally, now: monotonicNow())
         queue.isWriting = !lines.isEmpty
         lost += queue.lost
+        tally.had(.lost, queue.lost)
         queue.lost = 0
         return (lines, queue.withheld > 0)
       }
@@ -146,7 +148,11 @@ final class Log: Sendable {
         wakeup.wait(milliseconds: isWaitingToTell ? 1000 : -1)
         continue
       }
-      for line in lines where !put(line, &isAtLineStart) { lost += 1 }
+      for line in lines {
+        let isWritten = put(line, &isAtLineStart)
+        tally.had(isWritten ? .written : .lost)
+        if !isWritten { lost += 1 }
+      }
       if lost > 0 {
         let notice = "log: \(lost) lines lost: they could not be written in time"
         if put(Line(level: .warning, text: notice), &isAtLineStart) { lost = 0 }
@@ -154,12 +160,13 @@ final class Log: Sendable {
     }
   }
 
-  private static func take(from queue: inout Queue, now: Int64) -> [Line] {
+  private static func take(from queue: inout Queue, _ tally: LogTally, now: Int64) -> [Line] {
     var lines = queue.lines
     queue.lines = []
     if queue.withheld > 0, now - queue.withheldTold >= 1_000_000_000 {
       lines.append(
         Line(level: .warning, text: "log: \(queue.withheld) lines about clients left out: too many at once"))
+      tally.had(.leftOut, queue.withheld)
       queue.withheld = 0
       queue.withheldTold = now
     }

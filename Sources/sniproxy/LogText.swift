@@ -1,5 +1,6 @@
 import Kernel
 import Relay
+import Status
 import Wire
 
 /// What events and refusals say in the log.
@@ -13,6 +14,17 @@ extension Event {
     case .acceptFailed(let error): "accept: paused for a moment: \(error)"
     case .sessionFailed(let error): "relay: a connection was cut: \(error)"
     case .workerFailed(let error): "worker: ended: \(error)"
+    }
+  }
+}
+
+extension Ledger.Failure {
+  func text(_ path: String) -> String {
+    switch self {
+    case .system(let step, let error):
+      "--status \(path): cannot \(step): \(error): running without it. Name a file in a directory that the proxy may write to"
+    case .placeIsTaken:
+      "--status \(path): something else is there: running without it. Remove that, or name another file"
     }
   }
 }

@@ -61,6 +61,11 @@ struct Options: ParsableCommand {
   @Flag(help: "Log one line per finished connection.")
   var accessLog = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Keep counters in this file, for sniproxy-status (default: off).", valueName: "file"))
+  var status: String?
+
   @Flag(help: "Let users lead their names to sockets that are not theirs.")
   var anySocketOwner = false
 

@@ -1,6 +1,7 @@
 import Glibc
 import Kernel
 import Relay
+import Status
 
 /// The main thread: starts the proxy, answers signals and the service manager, and stops it.
 struct Supervisor: ~Copyable {
@@ -9,6 +10,7 @@ struct Supervisor: ~Copyable {
   private let log: Log
   private let serviceManager: ServiceManager
   private let proxy: Proxy
+  private let ledger: Ledger
   private var listeners: [ListeningSocket]
   private var poller: Poller
   private let needsLongAddresses: Bool
@@ -37,22 +39,24 @@ struct Supervisor: ~Copyable {
     try attempt("let go of", "standard input and output") { () throws(Errno) in
       for number in [STDIN_FILENO, STDOUT_FILENO] { try Descriptor.replace(number) }
     }
+    let workers = options.workers ?? availableProcessors()
+    let ledger = Self.openLedger(options, workers, log)
     if let user {
       try attempt("become", "user \(options.user ?? "")") { () throws(Errno) in try user.become() }
     }
     Self.closeFiles(listeners, log)
     try attempt("start", "the threads of the log and of notifications") { () throws(Errno) in
-      try log.start()
+      try log.start(ledger.log)
       try serviceManager.start()
     }
-    let workers = options.workers ?? availableProcessors()
     let limit = try Self.connectionLimit(options, reserved: 32 + 5 * workers + listeners.count, log)
     let settings = Settings(
       helloTimeout: options.helloTimeout.nanoseconds, connectTimeout: options.connectTimeout.nanoseconds,
       accessLog: options.accessLog, maxPerClient: options.maxPerClient,
       heartbeat: serviceManager.watchdogInterval.map { $0 / 4 })
+    ledger.tell(Self.limits(options, limit))
     let proxy = try attempt("set up", "the workers") { () throws(Errno) in
-      try Proxy(settings: settings, hosts: hosts, workers: workers, limit: limit) { log.write($0) }
+      try Proxy(settings: settings, hosts: hosts, workers: workers, limit: limit, ledger: ledger) { log.write($0) }
     }
     poller = try attempt("set up", "the event loop") { () throws(Errno) in
       let poller = try Poller()
@@ -67,6 +71,7 @@ struct Supervisor: ~Copyable {
     self.serviceManager = serviceManager
     self.listeners = listeners
     self.proxy = proxy
+    self.ledger = ledger
   }
 
   /// Serves until a signal, or until there has been nothing to do for long enough.
@@ -79,6 +84,7 @@ struct Supervisor: ~Copyable {
     proxy.enter(.running)
     while proxy.state == .ready { early = try waitForSignal(until: .max) ?? early }
     try checkWorkers()
+    ledger.enter(.running)
     for listener in listeners { log.write(.notice, "listening on \(listener.name)") }
     serviceManager.notify("READY=1")
     nextReport = 0
@@ -165,6 +171,7 @@ struct Supervisor: ~Copyable {
   private mutating func drain() throws(Failure) {
     serviceManager.notify("STOPPING=1")
     isDraining = true
+    ledger.enter(.draining)
     toldOpen = -1
     nextReport = 0
     let deadline = monotonicNow() + options.drainTimeout.nanoseconds
@@ -179,6 +186,7 @@ struct Supervisor: ~Copyable {
     proxy.enter(.ending)
     let end = monotonicNow() + Self.endTime
     while proxy.state != .ended, proxy.state != .failed, monotonicNow() < end { try waitForSignal(until: end) }
+    ledger.enter(.ended)
     serviceManager.flush(milliseconds: Self.flushTime)
     log.write(.notice, "stopped: \(Self.connections(cut)) cut")
   }
@@ -198,6 +206,29 @@ struct Supervisor: ~Copyable {
     } catch {
       throw .system("open", "hosts directory \(options.hosts)", error)
     }
+  }
+
+  /// As whoever starts it, like the listening sockets: in a directory of root's no other could. Without a file where there can
+  /// be none.
+  private static func openLedger(_ options: Options, _ workers: Int, _ log: Log) -> Ledger {
+    guard let path = options.status else { return Ledger(workers: workers) }
+    do throws(Ledger.Failure) {
+      return try Ledger(workers: workers, path: path)
+    } catch {
+      log.write(.warning, error.text(path))
+      return Ledger(workers: workers)
+    }
+  }
+
+  private static func limits(_ options: Options, _ maxConnections: Int) -> Limits {
+    var limits = Limits()
+    limits.maxConnections = maxConnections
+    limits.helloTimeout = options.helloTimeout.nanoseconds
+    limits.connectTimeout = options.connectTimeout.nanoseconds
+    limits.drainTimeout = options.drainTimeout.nanoseconds
+    limits.maxPerClient = options.maxPerClient
+    limits.maxPerHost = options.maxPerHost
+    return limits
   }
 
   /// No thread may be there yet: each would keep what it has.

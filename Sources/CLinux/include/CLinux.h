@@ -64,10 +64,23 @@ static const unsigned linux_EPOLLEXCLUSIVE = EPOLLEXCLUSIVE;
 static inline int linux_openat(int directory, const char *path, int flags) {
   return openat(directory, path, flags | O_CLOEXEC);
 }
+static inline int linux_create(int directory, const char *path, int flags, mode_t mode) {
+  return openat(directory, path, flags | O_CLOEXEC, mode);
+}
 static inline int linux_fcntl(int fd, int command, int argument) { return fcntl(fd, command, argument); }
 static inline int linux_outq(int fd, int *bytes) { return ioctl(fd, SIOCOUTQ, bytes); }
 static inline int linux_prctl(int option, unsigned long argument, unsigned long second) {
   return prctl(option, argument, second, 0ul, 0ul);
+}
+
+// A read lock on the whole of an open file, and whether another open file has one: fcntl(2), open file description locks.
+static inline int linux_hold(int fd) {
+  struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+  return fcntl(fd, F_OFD_SETLK, &lock);
+}
+static inline int linux_is_held(int fd) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  return fcntl(fd, F_OFD_GETLK, &lock) != 0 ? -1 : lock.l_type != F_UNLCK;
 }
 
 // Functions whose address arguments are transparent unions, which Swift cannot pass.

@@ -1,0 +1,91 @@
+import CLinux
+import Glibc
+
+/// A file that takes the place of another one at once and whole. One that never does is removed.
+package final class NewFile {
+  private let directory: Descriptor
+  private let name: String
+  private let descriptor: Descriptor
+  private let temporaryName: String
+  private var isTemporary = true
+
+  /// Makes an empty file of this mode next to `path`. The corresponding C functions are `openat` with `O_EXCL`, which follows
+  /// no link, and `fchmod`.
+  ///
+  /// - Throws: `.invalidArgument` if the path does not name a file.
+  package init(for path: String, mode: UInt32) throws(Errno) {
+    let end = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+    name = String(end.map { path[path.index(after: $0)...] } ?? path[...])
+    guard !["", ".", ".."].contains(name) else { throw .invalidArgument }
+    let above = end.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    directory = Descriptor(owning: try call { unsafe linux_openat(AT_FDCWD, above, O_PATH | O_DIRECTORY) })
+    // Its length does not depend on that of the name, which may be as long as names can be.
+    temporaryName = ".sniproxy-\(String(UInt64.random(in: .min ... .max), radix: 16))"
+    let place = directory.number
+    let (temporary, flags) = (temporaryName, O_RDWR | O_CREAT | O_EXCL)
+    descriptor = Descriptor(owning: try call { unsafe linux_create(place, temporary, flags, mode) })
+    // Whatever umask(2) says.
+    let file = descriptor.number
+    try call { fchmod(file, mode) }
+  }
+
+  deinit { if isTemporary { unsafe unlinkat(directory.number, temporaryName, 0) } }
+
+  /// What is at its place now. The corresponding C function is `fstatat` with `AT_SYMLINK_NOFOLLOW`.
+  package func replaced() throws(Errno) -> Replaced {
+    var status = stat()
+    do throws(Errno) {
+      try call { unsafe fstatat(directory.number, name, &status, AT_SYMLINK_NOFOLLOW) }
+    } catch .noSuchFileOrDirectory {
+      return .nothing
+    }
+    switch status.st_mode & S_IFMT {
+    case S_IFLNK: return .link
+    case S_IFREG:
+      let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+      let present = OpenFile(Descriptor(owning: try call { unsafe linux_openat(directory.number, name, flags) }))
+      return .file(try present.bytes(most: 8))
+    default: return .other
+    }
+  }
+
+  package enum Replaced: Sendable {
+    case nothing
+    /// Itself, and not what it leads to.
+    case link
+    /// Its first 8 bytes.
+    case file([UInt8])
+    case other
+  }
+
+  /// Gives it this many words of the file system's room, all 0, and shares them as memory: a full disk is met here and not when
+  /// they are written. The corresponding C functions are `posix_fallocate` and `mmap` with `MAP_SHARED`.
+  package func words(_ count: Int) throws(Errno) -> Words {
+    let status = posix_fallocate(descriptor.number, 0, count * 8)
+    guard status == 0 else { throw Errno(status) }
+    let memory = unsafe mmap(nil, count * 8, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.number, 0)
+    guard unsafe memory != MAP_FAILED, let memory = unsafe memory else { throw Errno.current }
+    return unsafe Words(at: memory, count: count)
+  }
+
+  /// A lock that tells others that this process lives, for as long as the result does. The file is open for reading only, so
+  /// nothing can be written to it but what is in the words. The corresponding C function is `fcntl` with `F_OFD_SETLK`.
+  package func sign() throws(Errno) -> LifeSign {
+    let again = Descriptor(owning: try call { unsafe linux_openat(directory.number, temporaryName, O_RDONLY) })
+    try call { linux_hold(again.number) }
+    return LifeSign(again)
+  }
+
+  /// Gives it its name. What had it before, be it a link, has it no more; who has that open keeps it. The corresponding C
+  /// function is `renameat`.
+  package func takePlace() throws(Errno) {
+    try call { unsafe renameat(directory.number, temporaryName, directory.number, name) }
+    isTemporary = false
+  }
+}
+
+/// Says, while it is there, that the process that made a file lives.
+package struct LifeSign: ~Copyable, Sendable {
+  private let descriptor: Descriptor
+  fileprivate init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
+}

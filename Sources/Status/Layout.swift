@@ -1,0 +1,86 @@
+import Kernel
+import Wire
+
+/// Where things are in a status file: 64-bit words in the machine's byte order. First the header, which the main thread
+/// writes, then a block of the log's thread, then one of each worker. Each begins with a cache line of its own.
+package enum Layout {
+  /// Changes with every change here, and with every case of what is counted.
+  package static let version: UInt64 = 1
+
+  /// The first 8 bytes.
+  package static let magic = Array("SNIstat\n".utf8)
+
+  package enum Header {
+    static let magic = 0
+    static let version = 1
+    static let length = 2
+    static let workers = 3
+    static let process = 4
+    static let startedAt = 5
+    static let startedOnClock = 6
+    static let state = 7
+    static let stateSince = 8
+    static let maxConnections = 9
+    static let helloTimeout = 10
+    static let connectTimeout = 11
+    static let drainTimeout = 12
+    /// 0 for no limit.
+    static let maxPerClient = 13
+    static let maxPerHost = 14
+    /// The program's version, in UTF-8, with zeros after it.
+    static let program = 16..<24
+    static let count = 24
+  }
+
+  package enum Log {
+    static let start = wholeLines(Header.count)
+    static let count = wholeLines(LogLine.allCases.count)
+  }
+
+  /// Words of a worker's block. What changes most often comes first, in one cache line.
+  package enum Worker {
+    static let lastTurn = 0
+    static let uploaded = 1
+    static let downloaded = 2
+    static let pipes = 3
+    static let stages = 4
+    static let accepted = stages + Stage.allCases.count
+    static let relayed = accepted + 1
+    static let ends = relayed + 1
+    static let cutAtStop = ends + RelayEnd.allCases.count
+    static let accepting = cutAtStop + 1
+    static let troubles = accepting + Accepting.allCases.count
+    static let headers = troubles + AcceptTrouble.allCases.count
+    static let missingPipes = headers + 2
+    static let refusals = missingPipes + 1
+    static let times = refusals + Refusal.Kind.allCases.count
+    static let count = wholeLines(times + Step.allCases.count * Times.count)
+
+    static func start(_ number: Int) -> Int { Log.start + Log.count + number * count }
+  }
+
+  /// Words of a histogram: the sum in nanoseconds, then a count for each bound and one for what is longer.
+  package enum Times {
+    static let sum = 0
+    static let buckets = 1
+    static let count = buckets + bounds.count + 1
+
+    /// The longest time that a bucket counts, in nanoseconds: from 10 microseconds to 10 seconds.
+    package static let bounds: [Int64] = [
+      10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+      1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, 100_000_000, 250_000_000, 500_000_000,
+      1_000_000_000, 2_500_000_000, 5_000_000_000, 10_000_000_000,
+    ]
+  }
+
+  /// Of the whole file.
+  static func count(workers: Int) -> Int { Worker.start(workers) }
+
+  /// As many as `--workers` can ask for, and more.
+  static let mostWorkers = 4096
+
+  private static func wholeLines(_ count: Int) -> Int {
+    let line = Words.cacheLine / 8
+    return (count + line - 1) / line * line
+  }
+}

@@ -1,0 +1,109 @@
+package import Kernel
+import Wire
+
+/// What a running program counts, and tells of itself: in a file that others read, or for itself alone.
+package final class Ledger: Sendable {
+  private let words: Words
+  private let workers: Int
+  /// nil where there is no file.
+  private let lifeSign: LifeSign?
+
+  /// For itself alone.
+  package init(workers: Int) {
+    self.workers = workers
+    words = Words(count: Layout.count(workers: workers))
+    lifeSign = nil
+    begin()
+  }
+
+  /// Makes a new file and puts it at `path`, in place of another status file, of an empty file, or of a link.
+  package init(workers: Int, path: String) throws(Failure) {
+    let file = try Self.attempt("make a file in its directory") { () throws(Errno) in
+      try NewFile(for: path, mode: Self.mode)
+    }
+    try Self.checkPlace(of: file)
+    let count = Layout.count(workers: workers)
+    words = try Self.attempt("get \(count * 8) bytes for it") { () throws(Errno) in try file.words(count) }
+    lifeSign = try Self.attempt("lock it") { () throws(Errno) in try file.sign() }
+    self.workers = workers
+    begin()
+    try Self.attempt("put it in place") { () throws(Errno) in try file.takePlace() }
+  }
+
+  /// Why there is no file.
+  package enum Failure: Error, Equatable {
+    case system(String, Errno)
+    /// What is at its place is something else, which must not be lost.
+    case placeIsTaken
+  }
+
+  // MARK: - Who writes
+
+  /// - Parameter worker: from 0 on.
+  package func tally(_ worker: Int) -> Tally {
+    precondition(worker < workers)
+    let start = Layout.Worker.start(worker)
+    return Tally(words.part(start..<start + Layout.Worker.count))
+  }
+
+  package var log: LogTally { LogTally(words.part(Layout.Log.start..<Layout.Log.start + Layout.Log.count)) }
+
+  /// The whole of it, as a file has it.
+  func copy() -> [UInt8] {
+    (0..<words.count * 8).map { UInt8(truncatingIfNeeded: words[$0 / 8].littleEndian >> UInt64(8 * ($0 % 8))) }
+  }
+
+  func copy(ofWorker worker: Int) -> [UInt64] {
+    (Layout.Worker.start(worker)..<Layout.Worker.start(worker + 1)).map { words[$0] }
+  }
+
+  // MARK: - What the main thread writes
+
+  package func enter(_ state: ProgramState) {
+    words[Layout.Header.stateSince] = UInt64(bitPattern: wallClockNow())
+    words[Layout.Header.state] = state.rawValue
+  }
+
+  package func tell(_ limits: Limits) {
+    words[Layout.Header.maxConnections] = UInt64(limits.maxConnections)
+    words[Layout.Header.helloTimeout] = UInt64(bitPattern: limits.helloTimeout)
+    words[Layout.Header.connectTimeout] = UInt64(bitPattern: limits.connectTimeout)
+    words[Layout.Header.drainTimeout] = UInt64(bitPattern: limits.drainTimeout)
+    words[Layout.Header.maxPerClient] = UInt64(limits.maxPerClient ?? 0)
+    words[Layout.Header.maxPerHost] = UInt64(limits.maxPerHost ?? 0)
+  }
+
+  private func begin() {
+    words[Layout.Header.version] = Layout.version
+    words[Layout.Header.length] = UInt64(words.count * 8)
+    words[Layout.Header.workers] = UInt64(workers)
+    words[Layout.Header.process] = UInt64(processNumber)
+    words[Layout.Header.startedAt] = UInt64(bitPattern: wallClockNow())
+    words[Layout.Header.startedOnClock] = UInt64(bitPattern: monotonicNow())
+    write(Array(version.utf8), to: Layout.Header.program)
+    enter(.starting)
+    write(Layout.magic, to: Layout.Header.magic..<Layout.Header.magic + 1)
+  }
+
+  private func write(_ bytes: [UInt8], to places: Range<Int>) {
+    for (index, byte) in bytes.prefix(places.count * 8).enumerated() {
+      words[places.lowerBound + index / 8] |= (UInt64(byte) << UInt64(8 * (index % 8))).littleEndian
+    }
+  }
+
+  private static func checkPlace(of file: NewFile) throws(Failure) {
+    switch try attempt("look at what is in its place", { () throws(Errno) in try file.replaced() }) {
+    case .nothing, .link, .file([]), .file(Layout.magic): return
+    case .file, .other: throw .placeIsTaken
+    }
+  }
+
+  private static func attempt<Result: ~Copyable>(
+    _ step: String, _ body: () throws(Errno) -> Result
+  ) throws(Failure) -> Result {
+    do throws(Errno) { return try body() } catch { throw .system(step, error) }
+  }
+
+  /// Everybody may read it.
+  private static let mode: UInt32 = 0o644
+}

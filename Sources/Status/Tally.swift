@@ -1,0 +1,95 @@
+import Kernel
+package import Wire
+
+/// What one worker counts. Only its thread may use it.
+package struct Tally: Sendable {
+  private let words: Words
+
+  /// Counts that nobody reads.
+  package init() { words = Words(count: Layout.Worker.count) }
+
+  init(_ words: Words) { self.words = words }
+
+  // MARK: - The loop
+
+  /// The loop turned at this time of the monotonic clock.
+  package func turned(at now: Int64) { words[Layout.Worker.lastTurn] = UInt64(bitPattern: now) }
+
+  /// When it last turned.
+  package var lastTurn: Int64 { Int64(bitPattern: words[Layout.Worker.lastTurn]) }
+
+  /// Pipes that it holds, and how often it could have none.
+  package func holds(pipes: Int, missed: Int) {
+    words[Layout.Worker.pipes] = UInt64(pipes)
+    words[Layout.Worker.missingPipes] = UInt64(missed)
+  }
+
+  // MARK: - Accepting
+
+  package func accepted() { add(1, at: Layout.Worker.accepted) }
+
+  package func had(_ trouble: AcceptTrouble) { add(1, at: Layout.Worker.troubles + trouble.rawValue) }
+
+  /// - Parameter accepting: nil where it takes no new clients.
+  package func accepts(_ accepting: Accepting?) {
+    for each in Accepting.allCases { words[Layout.Worker.accepting + each.rawValue] = each == accepting ? 1 : 0 }
+  }
+
+  // MARK: - A connection
+
+  /// It comes to a stage, or leaves one.
+  package func enters(_ stage: Stage) { add(1, at: Layout.Worker.stages + stage.rawValue) }
+  package func leaves(_ stage: Stage) { add(.max, at: Layout.Worker.stages + stage.rawValue) }
+
+  /// How long a step took, in nanoseconds.
+  package func took(_ step: Step, _ time: Int64) {
+    let start = Layout.Worker.times + step.rawValue * Layout.Times.count
+    add(UInt64(max(0, time)), at: start + Layout.Times.sum)
+    add(1, at: start + Layout.Times.buckets + Self.bucket(time))
+  }
+
+  package func relayed(_ header: ProxyHeader?) {
+    add(1, at: Layout.Worker.relayed)
+    switch header {
+    case nil: break
+    case .version1: add(1, at: Layout.Worker.headers)
+    case .version2: add(1, at: Layout.Worker.headers + 1)
+    }
+  }
+
+  /// Bytes that were delivered to the backend, and to the client.
+  package func moved(up: UInt64, down: UInt64) {
+    add(up, at: Layout.Worker.uploaded)
+    add(down, at: Layout.Worker.downloaded)
+  }
+
+  package func refused(_ kind: Refusal.Kind) { add(1, at: Layout.Worker.refusals + kind.rawValue) }
+
+  package func relayEnded(_ end: RelayEnd) { add(1, at: Layout.Worker.ends + end.rawValue) }
+
+  package func cutAtStop() { add(1, at: Layout.Worker.cutAtStop) }
+
+  /// The only thread that writes needs no instruction that others would have to wait for.
+  private func add(_ more: UInt64, at place: Int) { words[place] &+= more }
+
+  static func bucket(_ time: Int64) -> Int {
+    var (low, high) = (0, Layout.Times.bounds.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if time <= Layout.Times.bounds[middle] { high = middle } else { low = middle + 1 }
+    }
+    return low
+  }
+}
+
+/// What the log's thread counts. Only that thread may use it.
+package struct LogTally: Sendable {
+  private let words: Words
+
+  /// Counts that nobody reads.
+  package init() { words = Words(count: Layout.Log.count) }
+
+  init(_ words: Words) { self.words = words }
+
+  package func had(_ line: LogLine, _ count: Int = 1) { words[line.rawValue] &+= UInt64(count) }
+}
