@@ -20,11 +20,17 @@ enum Sanitizer: String {
     }
   }
 
-  /// What was reported of the programs that ran with this directory.
+  /// What was reported of the programs that ran with this directory; to standard error where one that started them did not
+  /// pass on its environment.
   static func reports(_ directory: String) -> [String] {
+    guard current != nil else { return [] }
     let files = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-    return files.filter { $0.hasPrefix(prefix) }.sorted().compactMap {
-      FileManager.default.contents(atPath: "\(directory)/\($0)").map { String(decoding: $0, as: UTF8.self) }
+    return files.sorted().compactMap { name in
+      guard name.hasPrefix(prefix) || name.hasSuffix(".err"),
+        let data = FileManager.default.contents(atPath: "\(directory)/\(name)")
+      else { return nil }
+      let text = String(decoding: data, as: UTF8.self)
+      return name.hasPrefix(prefix) || text.contains("Sanitizer: ") ? text : nil
     }
   }
 
