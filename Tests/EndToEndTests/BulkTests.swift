@@ -49,7 +49,7 @@ struct BulkTests {
   @Test(arguments: [Transport.ip4, .ip6])
   func `urgent bytes with the end close behind them`(over transport: Transport) throws {
     let passage = try Passage(transport, options: ["--workers", "1"])
-    for seed in 0..<60 {
+    for seed in 0..<Sanitizer.rounds(60) {
       let (client, backend) = try passage.connect()
       let stream = SeededBytes(seed: seed)
       var generator = SplitMix64(seed: UInt64(seed))

@@ -44,7 +44,7 @@ struct ConnectionLimitTests {
     let proxy = try Proxy(hosts, "--workers", "\(workers)", "--max-connections", "3")
     let address = proxy.addresses[0]
     try Scratch.inParallel(16) { thread in
-      for turn in 0..<150 {
+      for turn in 0..<Sanitizer.rounds(150) {
         var answer: [UInt8] = []
         while answer.isEmpty {
           let client = try Connection(unattended: address)

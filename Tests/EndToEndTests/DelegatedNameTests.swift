@@ -222,7 +222,7 @@ struct DelegatedNameTests {
     try own("\(home)/tls-socket", alice)
     let name = wholeEntry ? "\(hosts.path)/test.test" : try hosts.add("test.test").socket
     let (host, suffix) = (try homes.host("root", directory: root, socket: root), wholeEntry ? "" : "/tls-socket")
-    let answers = try ask(.init(name, between: host + suffix, home + suffix, owner: root), until: 500)
+    let answers = try ask(.init(name, between: host + suffix, home + suffix, owner: root), until: Sanitizer.rounds(500))
     #expect(Set(answers.keys) == ["root", "alert 112"])
     #expect(received.bytes == [])
   }
@@ -233,7 +233,7 @@ struct DelegatedNameTests {
     try own("\(hosts.path)/test.test", alice)
     let own = try homes.listen("alice", owner: alice)
     let (theirs, received) = try homes.listenQuietly(owner: bob)
-    let answers = try ask(.init(socket, between: own, theirs, owner: alice), until: 500)
+    let answers = try ask(.init(socket, between: own, theirs, owner: alice), until: Sanitizer.rounds(500))
     #expect(Set(answers.keys) == ["alice", "alert 112"])
     #expect(received.bytes == [])
   }

@@ -31,7 +31,7 @@ extension CrowdTests {
     }
 
     /// Of each kind in each round.
-    private static let visitors = 1000
+    private static let visitors = Sanitizer.rounds(1000)
     /// In KiB: less than half of one would make for any one kind who leaves as much behind.
     private static let tolerance = 384
   }

@@ -38,7 +38,7 @@ extension CrowdTests {
 
     private static func bytes(_ number: Int) -> [UInt8] { SeededBytes(seed: number).bytes(at: 0, count: 8) }
 
-    private static let wanted = 10_000
+    private static let wanted = Sanitizer.rounds(10_000)
     /// For the tests that run at the same time.
     private static let reserved = 1000
   }

@@ -107,7 +107,7 @@ struct StreamTests {
   }
 
   private static let exchanges = 36
-  private static let largeCount = 128 << 20
+  private static let largeCount = Sanitizer.rounds(128) << 20
 }
 
 /// What the two ends of one connection do.

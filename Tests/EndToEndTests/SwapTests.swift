@@ -149,7 +149,7 @@ private final class Clients: Sendable {
     }
   }
 
-  static let fewest = 3000
+  static let fewest = Sanitizer.rounds(3000)
   private static let atOnce = 4
 }
 

@@ -57,7 +57,7 @@ struct WorkingDirectoryTests {
         return
       }
       defer { isOver.store(true, ordering: .releasing) }
-      for turn in 0..<500 {
+      for turn in 0..<Sanitizer.rounds(500) {
         let name = turn % 2 == 0 ? "first.test" : "second.test"
         let client = try Connection(unattended: address)
         defer { client.close() }

@@ -34,6 +34,9 @@ enum Sanitizer: String {
     }
   }
 
+  /// How often a test does what it does so many times elsewhere: under a sanitizer all is ten times as slow.
+  static func rounds(_ count: Int) -> Int { current == nil ? count : count / 10 }
+
   private static let prefix = "sanitizer"
 }
 
