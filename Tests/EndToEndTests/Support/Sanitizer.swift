@@ -44,6 +44,11 @@ extension Trait where Self == ConditionTrait {
   /// Skips the test where the programs are built with a sanitizer, for the reason.
   static func notSanitized(_ reason: Comment) -> Self { .disabled(if: Sanitizer.current != nil, reason) }
 
+  /// Skips the test where the programs are built with this one.
+  static func notSanitized(by sanitizer: Sanitizer, _ reason: Comment) -> Self {
+    .disabled(if: Sanitizer.current == sanitizer, reason)
+  }
+
   /// Under a real systemd, in the sandbox of the unit that is shipped.
   static var inShippedUnit: Self {
     .notSanitized("the unit lets sniproxy make no system call that a sanitizer needs, nor load its libraries")
