@@ -5,8 +5,16 @@ BINDIR ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+MANDIR ?= $(PREFIX)/share/man
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 DOCDIR ?= $(PREFIX)/share/doc/sniproxy
 DESTDIR ?=
+
+# The programs beside sniproxy itself. Each has a page man/NAME.1.
+COMMANDS = sniproxy-hostname
 
 SWIFT ?= swift
 # Where products and intermediate files are.
@@ -135,25 +143,17 @@ format:
 lint:
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_FILES)
 
+# Where install and uninstall put and find things.
+MANIFEST = $(DOCDIR)/installed
+PLACES = COMMANDS PROGRAMS DESTDIR BINDIR SBINDIR UNITDIR SYSUSERSDIR TMPFILESDIR MANDIR BASHDIR ZSHDIR FISHDIR DOCDIR \
+  MANIFEST
+
 # Installs what `make build` has built.
 install:
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR)
-	install -s -m 755 $(PROGRAMS)/sniproxy $(DESTDIR)$(SBINDIR)/sniproxy
-	install -s -m 755 $(PROGRAMS)/sniproxy-hostname $(DESTDIR)$(BINDIR)/sniproxy-hostname
-	install -m 644 systemd/sniproxy.socket $(DESTDIR)$(UNITDIR)/sniproxy.socket
-	sed 's|/usr/local/sbin/|$(SBINDIR)/|' systemd/sniproxy.service >$(DESTDIR)$(UNITDIR)/sniproxy.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/sniproxy.service
-	install -m 644 systemd/sniproxy.sysusers $(DESTDIR)$(SYSUSERSDIR)/sniproxy.conf
-	install -d $(DESTDIR)$(DOCDIR)/docs
-	install -m 644 README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE $(DESTDIR)$(DOCDIR)
-	install -m 644 docs/*.svg $(DESTDIR)$(DOCDIR)/docs
-	cp -R --no-preserve=ownership examples $(DESTDIR)$(DOCDIR)
+	@$(foreach place,$(PLACES),$(place)='$($(place))') packaging/install
 
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/sniproxy $(DESTDIR)$(BINDIR)/sniproxy-hostname
-	rm -f $(DESTDIR)$(UNITDIR)/sniproxy.socket $(DESTDIR)$(UNITDIR)/sniproxy.service
-	rm -f $(DESTDIR)$(SYSUSERSDIR)/sniproxy.conf
-	rm -rf $(DESTDIR)$(DOCDIR)
+	@$(foreach place,$(PLACES),$(place)='$($(place))') packaging/uninstall
 
 clean:
 	rm -rf $(SCRATCH)

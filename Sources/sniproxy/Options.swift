@@ -25,7 +25,7 @@ struct Options: ParsableCommand {
       "Listen here (repeatable): 127.0.0.1:8443, [::1]:8443, :8443, 8443 or unix:PATH.", valueName: "address"))
   var listen: [ListenAddress] = []
 
-  @Option(help: ArgumentHelp("The hosts directory.", valueName: "dir"))
+  @Option(help: ArgumentHelp("The hosts directory.", valueName: "dir"), completion: .directory)
   var hosts = "."
 
   @Flag(help: "Host directories are named by the SHA-256 of the name.")
@@ -69,7 +69,9 @@ struct Options: ParsableCommand {
   @Flag(help: "Let users lead their names to sockets that are not theirs.")
   var anySocketOwner = false
 
-  @Option(help: ArgumentHelp("Become this user (NAME or UID[:GID]) once the sockets are open.", valueName: "user"))
+  @Option(
+    help: ArgumentHelp("Become this user (NAME or UID[:GID]) once the sockets are open.", valueName: "user"),
+    completion: .shellCommand("getent passwd | cut -d\\: -f 1"))
   var user: String?
 
   func validate() throws {

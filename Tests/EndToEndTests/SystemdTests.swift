@@ -48,4 +48,18 @@ struct SystemdTests {
     let verdict = try machine.run("systemd-analyze", "verify", "sniproxy.socket", "sniproxy.service")
     #expect(verdict.status == .exited(0) && verdict.error.isEmpty, "\(verdict)")
   }
+
+  @Test func `the hosts directory is made once, and is the administrator's from then on`() throws {
+    let machine = try Machine(installed: try Deployment.install(), mounts: [:])
+    let directory = "/srv/sniproxy"
+    try machine.run("rm", "-rf", directory)
+    func create() throws -> String {
+      #expect(try machine.run("systemd-tmpfiles", "--create", "sniproxy.conf").status == .exited(0))
+      return try machine.run("stat", "-c", "%a %U %G", directory).output
+    }
+    #expect(try create() == "755 root root\n")
+    try machine.run("chmod", "1775", directory)
+    try machine.run("chgrp", "users", directory)
+    #expect(try create() == "1775 root users\n")
+  }
 }
