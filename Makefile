@@ -28,7 +28,7 @@ SWIFT_FILES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/So
   Fuzz/Package.swift Fuzz/Sources
 
 .PHONY: build static test test-sanitize test-thread test-address run bench bench-readme bench-quick bench-rest need-bench \
-  soak fuzz fuzz-coverage install uninstall format lint clean need-build need-test FORCE
+  soak fuzz fuzz-coverage install uninstall deb test-deb format lint clean need-build need-test FORCE
 
 build: need-build
 	$(SWIFT) build $(FLAGS)
@@ -77,7 +77,7 @@ test-thread test-address: test-%: need-test
 	  $(SWIFT) test --skip-build --sanitize=$* $(UNLOCKED) $(UNVERIFIED) --scratch-path $(SANITIZED) $(LEFT_OUT)
 
 need-test:
-	@packaging/need build test
+	@packaging/need build test deb
 
 run:
 	@packaging/need build demo
@@ -154,6 +154,23 @@ install:
 
 uninstall:
 	@$(foreach place,$(PLACES),$(place)='$($(place))') packaging/uninstall
+
+# The Debian package sniproxy-swift. The revision tells packages of one version apart.
+DEB = $(SCRATCH)/deb
+DEB_REVISION ?= 1
+
+deb: build
+	@packaging/need deb
+	@PROGRAMS=$(PROGRAMS) packaging/make-deb $(DEB) $(DEB_REVISION)
+
+# Its life on a clean Debian 12, which debootstrap makes from the mirror that apt is configured for, once.
+CLEAN_DEBIAN = $(SCRATCH)/debian-12
+
+test-deb: need-test build
+	@packaging/need clean
+	@packaging/clean-debian $(CLEAN_DEBIAN)
+	SNIPROXY_PROGRAMS=$(abspath $(PROGRAMS)) SNIPROXY_CLEAN_DEBIAN=$(abspath $(CLEAN_DEBIAN)) \
+	  $(SWIFT) test --scratch-path $(SCRATCH) --filter DebianLifeTests
 
 clean:
 	rm -rf $(SCRATCH)

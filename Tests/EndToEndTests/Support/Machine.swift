@@ -6,7 +6,8 @@ final class Machine {
   /// - Parameters:
   ///   - installed: a directory whose files are laid over the file system
   ///   - mounts: where the machine has which directory of this one, apart from the test's scratch directory
-  init(installed: String, mounts: [String: String]) throws {
+  ///   - root: the file system that it gets a copy of
+  init(installed: String, mounts: [String: String], root: String = "/") throws {
     let scratch = Scratch.current
     let directory = try scratch.directory("machine")
     console = "\(directory)/console"
@@ -16,7 +17,7 @@ final class Machine {
       "sh",
       ["-c", "echo $$ > \"$1/cgroup.procs\" && shift && exec \"$@\"", "sh", group.path]
         + ["unshare", "--cgroup", "--pid", "--fork", "--kill-child", "--net", "--ipc", "--uts", "--mount"]
-        + ["sh", "-c", Self.boot, "sh", directory, scratch.path, installed]
+        + ["sh", "-c", Self.boot, "sh", directory, scratch.path, installed, root]
         + mounts.flatMap { [$0.value, $0.key] })
     scratch.atEnd { [unshared] in unshared.endNamespaces() }
     try eventually("systemd to start: \(unshared.error)") {
@@ -51,19 +52,24 @@ final class Machine {
     try Child("nsenter", ["--target", "\(first)", "--all", "--", program] + arguments)
   }
 
+  /// Starts a program with the files of the real machine, in this one's network.
+  func startOutside(_ program: String, _ arguments: [String]) throws -> Child {
+    try Child("nsenter", ["--target", "\(first)", "--net", "--", program] + arguments)
+  }
+
   private let unshared: Child
   private let console: String
   private var first: pid_t = 0
 
   private static let boot = #"""
     set -e
-    directory=$1 scratch=$2 installed=$3
-    shift 3
+    directory=$1 scratch=$2 installed=$3 original=$4
+    shift 4
     root=$directory/root
     mount --make-rprivate /
     mount -t tmpfs tmpfs $directory/root
     mkdir $root/upper $root/work $root/root
-    mount -t overlay -o lowerdir=/,upperdir=$root/upper,workdir=$root/work overlay $root/root
+    mount -t overlay -o lowerdir=$original,upperdir=$root/upper,workdir=$root/work overlay $root/root
     cd $root/root
     mount -t proc proc proc
     mount --bind proc/sys proc/sys
