@@ -13,7 +13,8 @@ package struct HelloReader: Sendable {
   private var header = RecordHeader()
   /// Bytes of the present record's fragment that are still to come.
   private var fragmentLeft = 0
-  private var message: [UInt8] = []
+  /// The handshake message as far as it has come, with its 4-byte header.
+  package private(set) var message: [UInt8] = []
 
   /// The longest ClientHello that is read, with its 4-byte header.
   package static let longestMessage = 65_536

@@ -10,7 +10,7 @@ func checkHello(_ bytes: [UInt8]) throws(Violation) {
   var generator = Generator(seed: bytes)
   try checkSegments(bytes, whole, &generator)
   try checkRecords(bytes, whole, &generator)
-  if case .complete(let hello) = whole { try checkUse(of: hello) }
+  if case .complete(let hello) = whole { try checkUse(of: hello, firstMessage(bytes) ?? []) }
 }
 
 /// What the reader says after each of the segments; inputs are many, so each is tried with segments of one kind only, which
@@ -50,11 +50,24 @@ private func checkRecords(
 }
 
 /// What a worker does with it next.
-private func checkUse(of hello: ClientHello) throws(Violation) {
+private func checkUse(of hello: ClientHello, _ message: [UInt8]) throws(Violation) {
+  try checkFingerprint(message)
   guard let name = hello.serverName else { return }
   try checkHostName(Array(name))
   guard (try? HostName(name)) != nil else { return }
   try checkHeaders(.example, .example, name, hello.protocols)
+}
+
+/// Every ClientHello that is taken has a fingerprint of the same form.
+private func checkFingerprint(_ message: [UInt8]) throws(Violation) {
+  guard let fingerprint = try? Fingerprint(message: message) else { throw Violation("no fingerprint") }
+  let traits = Array(fingerprint.traits.utf8)
+  try demand(traits.count == 10 && traits.allSatisfy { $0 < 0x80 }, "no traits: \(fingerprint.traits)")
+  for list in [fingerprint.cipherSuites, fingerprint.extensions] where !list.isEmpty {
+    let values = list.split(omittingEmptySubsequences: false) { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "_") }
+    try demand(values.allSatisfy { $0.count == 4 }, "no list: \(String(decoding: list, as: UTF8.self))")
+    try demand(list.count { $0 == UInt8(ascii: "_") } <= 1, "several lists: \(String(decoding: list, as: UTF8.self))")
+  }
 }
 
 extension HelloReader.Progress {
