@@ -10,15 +10,26 @@ final class AccountKeeper {
 
   init(_ account: Account) { self.account = account }
 
-  func helloComplete(_ hello: ClientHello) {
-    account.serverName = hello.serverName.map { Array($0) }
+  /// - Parameter message: the ClientHello's.
+  func helloComplete(_ hello: ClientHello, _ message: [UInt8]) {
     account.helloTime = monotonicNow() - accepted
+    account.request = Request(hello)
+    if account.isFingerprinted { account.request.fingerprint = (try? Fingerprint(message: message))?.ja4 }
   }
 
-  /// - Parameter header: bytes that the backend gets from us and not from the client.
-  func connected(header: Int) {
+  /// - Parameters:
+  ///   - host: the name of the entry in the hosts directory.
+  ///   - header: bytes that the backend gets from us and not from the client.
+  func connected(to host: [UInt8], header: Int) {
+    account.request.host = host
     self.header = UInt64(header)
     account.connectTime = monotonicNow() - accepted
+  }
+
+  /// - Parameter host: the name of the entry in the hosts directory, if there is one.
+  func refused(_ refusal: Refusal, host: [UInt8]?) {
+    account.request.host = host
+    ended(.refused(refusal))
   }
 
   /// The first of several ends is the one that counts.

@@ -31,15 +31,21 @@ package struct Settings: Sendable {
   package var helloTimeout: Int64
   package var connectTimeout: Int64
   package var accessLog: Bool
+  /// Whether the access log tells fingerprints.
+  package var logFingerprint: Bool
   /// Connections of one client at once; nil for any number.
   package var maxPerClient: Int?
   /// How often each worker's loop must turn though nothing happens; nil if it need not.
   package var heartbeat: Int64?
 
-  package init(helloTimeout: Int64, connectTimeout: Int64, accessLog: Bool, maxPerClient: Int?, heartbeat: Int64?) {
+  package init(
+    helloTimeout: Int64, connectTimeout: Int64, accessLog: Bool, logFingerprint: Bool, maxPerClient: Int?,
+    heartbeat: Int64?
+  ) {
     self.helloTimeout = helloTimeout
     self.connectTimeout = connectTimeout
     self.accessLog = accessLog
+    self.logFingerprint = logFingerprint
     self.maxPerClient = maxPerClient
     self.heartbeat = heartbeat
   }

@@ -3,7 +3,7 @@ package import Wire
 
 /// What a worker has to tell. Names are as clients sent them: whoever writes them down must escape them.
 package enum Event: Sendable {
-  case refused(client: Endpoint, Refusal, serverName: [UInt8]?)
+  case refused(client: Endpoint, Refusal, Request)
   case finished(Account)
   /// Accepting pauses, and why: the connection limit, or an error of `accept`.
   case atLimit(Int)
@@ -17,7 +17,9 @@ package enum Event: Sendable {
 package struct Account: Sendable {
   package let client: Endpoint
   package let listener: String
-  package var serverName: [UInt8]?
+  package var request = Request()
+  /// Whether fingerprints are asked for.
+  package let isFingerprinted: Bool
   package var uploaded: UInt64 = 0
   package var downloaded: UInt64 = 0
   /// Nanoseconds from accept to the complete ClientHello, to the backend, and to the end.

@@ -8,6 +8,8 @@ final class Greeting {
   /// The ClientHello and its name, once they are there.
   private(set) var hello: ClientHello?
   private(set) var name: HostName?
+  /// The ClientHello's message as far as it has come.
+  var message: [UInt8] { reader.message }
   /// What was read into memory, to be sent to the backend before all else.
   private(set) var received: [UInt8] = []
   /// When the client was accepted, its ClientHello was complete, and the backend's socket was first asked for a connection

@@ -26,6 +26,9 @@ package final class HostsDirectory: Sendable {
     quota = maxPerHost.map { Quota(most: $0) }
   }
 
+  /// The name of the host's entry.
+  func entryName(of name: HostName) -> [UInt8] { name.entryName(hashed: hashed) }
+
   /// What came of an attempt to reach a host's backend.
   enum Reached: ~Copyable {
     case connected(Socket, ProxyHeader?, Quota<FileIdentity>.Place?, connectBegan: Int64)
@@ -36,7 +39,7 @@ package final class HostsDirectory: Sendable {
 
   /// Connects to the backend of this name as its entry is now.
   func reach(_ name: HostName, by way: inout SocketPath) -> Reached {
-    let entry = name.entryName(hashed: hashed)
+    let entry = entryName(of: name)
     do throws(Refusal) {
       return try connect(entry, by: &way)
     } catch .unknownName, .noSocket, .backendRefused {

@@ -66,7 +66,8 @@ struct Session: ~Copyable {
     let endpoint = accepted.endpoint
     connection.begin(accepted.takeSocket(), listener.kind)
     if engine.settings.accessLog {
-      account = AccountKeeper(Account(client: endpoint, listener: listener.name))
+      account = AccountKeeper(
+        Account(client: endpoint, listener: listener.name, isFingerprinted: engine.settings.logFingerprint))
     }
     let greeting = Greeting(client: endpoint, listener.kind, now: engine.now)
     enter(.greeting(greeting), engine)
@@ -137,7 +138,7 @@ struct Session: ~Copyable {
   private mutating func greet(_ greeting: Greeting, _ reading: Direction.Reading, _ engine: inout Engine) -> Fate {
     do throws(Errno) {
       let progress = try greeting.read(from: connection.client, through: engine.ferry.buffer, reading)
-      if let hello = greeting.hello { account?.helloComplete(hello) }
+      if let hello = greeting.hello { account?.helloComplete(hello, greeting.message) }
       switch progress {
       case .incomplete:
         if clientWatch == .none {
@@ -188,7 +189,7 @@ struct Session: ~Copyable {
       } catch {
         return refuse(.outOfResources(code: error.code), greeting, &engine)
       }
-      account?.connected(header: prefix.count)
+      account?.connected(to: engine.hosts.entryName(of: greeting.name!), header: prefix.count)
       engine.deadlines.cancel(slot)
       enter(.relaying, engine)
       engine.tally.relayed(header)
@@ -209,10 +210,10 @@ struct Session: ~Copyable {
   /// RFC 8446, section 6.2: "Upon transmission or receipt of a fatal alert message, both parties MUST immediately close
   /// the connection."
   private mutating func refuse(_ refusal: Refusal, _ greeting: Greeting, _ engine: inout Engine) -> Fate {
-    engine.report(
-      .refused(client: greeting.client, refusal, serverName: greeting.hello?.serverName.map { Array($0) }))
+    let host = refusal == .unknownName ? nil : greeting.name.map { engine.hosts.entryName(of: $0) }
+    engine.report(.refused(client: greeting.client, refusal, Request(greeting.hello, host: host)))
     engine.tally.refused(refusal.kind)
-    account?.ended(.refused(refusal))
+    account?.refused(refusal, host: host)
     guard let alert = refusal.alert else { return over(nil, &engine) }
     _ = try? connection.client.send(alert.record)
     return beginLingering(&engine)

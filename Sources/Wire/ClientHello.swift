@@ -3,20 +3,11 @@ package struct ClientHello: Sendable, Equatable {
   /// `host_name` of the `server_name` extension (RFC 6066, section 3) exactly as the client sent it; nil if there is
   /// none.
   package private(set) var serverName: ArraySlice<UInt8>?
-  /// The `protocol_name_list` of the ALPN extension (RFC 7301, section 3.1), as it came: tens of thousands of slices would
-  /// take many times the memory of the message.
-  private var protocolNameList: ArraySlice<UInt8> = []
-
   /// The protocols of the ALPN extension, in the client's order.
-  package var protocols: [ArraySlice<UInt8>] {
-    var names: [ArraySlice<UInt8>] = []
-    var list = protocolNameList
-    while let length = list.popFirst() {
-      names.append(list.prefix(Int(length)))
-      list.removeFirst(Int(length))
-    }
-    return names
-  }
+  package private(set) var protocolNames = ProtocolNames()
+
+  /// The same as an array.
+  package var protocols: [ArraySlice<UInt8>] { Array(protocolNames) }
 
   /// Reads a whole handshake message, its 4-byte header included.
   package init(message: [UInt8]) throws(Refusal) {
@@ -122,7 +113,7 @@ package struct ClientHello: Sendable, Equatable {
     // opaque ProtocolName<1..2^8-1>;
     // struct { ProtocolName protocol_name_list<2..2^16-1> } ProtocolNameList;   (RFC 7301, section 3.1)
     try data.vector(.protocolNameList, 2...0xffff) { list throws(Refusal) in
-      protocolNameList = list[list.rest]
+      protocolNames = ProtocolNames(checked: list[list.rest])
       while !list.isAtEnd {
         // RFC 7301, section 3.1: "Empty strings MUST NOT be included and byte strings MUST NOT be truncated."
         _ = try list.opaque(.protocolName, 1...0xff)

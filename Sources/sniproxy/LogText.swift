@@ -7,8 +7,8 @@ import Wire
 extension Event {
   var text: String {
     switch self {
-    case .refused(let client, let refusal, let serverName):
-      "\(client): \(serverName.map { "\(escaped($0)): " } ?? "")\(refusal.text)"
+    case .refused(let client, let refusal, let request):
+      "\(client): \(request.serverName.map { "\($0): " } ?? "")\(refusal.text)"
     case .finished(let account): account.text
     case .atLimit(let limit): "accept: paused: \(limit) connections are open, see --max-connections"
     case .acceptFailed(let error): "accept: paused for a moment: \(error)"
@@ -123,52 +123,3 @@ extension HostName.Flaw {
     }
   }
 }
-
-extension Account {
-  /// `key=value` pairs; times in seconds.
-  var text: String {
-    var pairs = ["client=\(client)", "listener=\(escaped(Array(listener.utf8)))"]
-    if let serverName { pairs.append("name=\(escaped(serverName))") }
-    pairs += ["up=\(uploaded)", "down=\(downloaded)"]
-    if let helloTime { pairs.append("hello=\(seconds(helloTime))") }
-    if let connectTime { pairs.append("connect=\(seconds(connectTime))") }
-    pairs += ["total=\(seconds(totalTime))", "end=\(endText)"]
-    return "access: " + pairs.joined(separator: " ")
-  }
-
-  private var endText: String {
-    switch end {
-    case .finished: "finished"
-    case .refused(let refusal): refusal.alert.map { "alert-\($0.rawValue)" } ?? "closed"
-    case .resetByClient: "reset-by-client"
-    case .resetByBackend: "reset-by-backend"
-    case .cut: "cut"
-    }
-  }
-
-  private func seconds(_ nanoseconds: Int64) -> String {
-    let microseconds = nanoseconds / 1000
-    let fraction = String(microseconds % 1_000_000)
-    return "\(microseconds / 1_000_000)." + String(repeating: "0", count: 6 - fraction.count) + fraction
-  }
-}
-
-/// What a client sent, as something that cannot end a line, forge a field or move a cursor: printable ASCII stays, the
-/// backslash, the space, quotes and "=" and all else become `\xNN`.
-func escaped(_ bytes: [UInt8]) -> String {
-  var text = ""
-  for byte in bytes.prefix(longestName) {
-    switch byte {
-    case UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "="): text += hexadecimal(byte)
-    case 0x21...0x7e: text.unicodeScalars.append(Unicode.Scalar(byte))
-    default: text += hexadecimal(byte)
-    }
-  }
-  return bytes.count > longestName ? text + "...(\(bytes.count)_bytes)" : text
-}
-
-private func hexadecimal(_ byte: UInt8) -> String {
-  (byte < 16 ? "\\x0" : "\\x") + String(byte, radix: 16)
-}
-
-private let longestName = 300

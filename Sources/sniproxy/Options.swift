@@ -61,6 +61,9 @@ struct Options: ParsableCommand {
   @Flag(help: "Log one line per finished connection.")
   var accessLog = false
 
+  @Flag(help: "Tell the JA4 fingerprint of the ClientHello in it.")
+  var logFingerprint = false
+
   @Option(
     help: ArgumentHelp(
       "Keep counters in this file, for sniproxy-status (default: off).", valueName: "file"))
@@ -79,6 +82,9 @@ struct Options: ParsableCommand {
       ("--hello-timeout", helloTimeout), ("--connect-timeout", connectTimeout), ("--idle-exit", idleExit),
     ] where time?.nanoseconds == 0 {
       throw ValidationError("\(option) 0: give a time of more than 0 seconds")
+    }
+    if logFingerprint, !accessLog {
+      throw ValidationError("--log-fingerprint: the fingerprint is part of the access log: give --access-log too")
     }
     if let workers, !(1...1024).contains(workers) {
       throw ValidationError("--workers \(workers): give a number from 1 to 1024")

@@ -52,7 +52,7 @@ struct Supervisor: ~Copyable {
     let limit = try Self.connectionLimit(options, reserved: 32 + 5 * workers + listeners.count, log)
     let settings = Settings(
       helloTimeout: options.helloTimeout.nanoseconds, connectTimeout: options.connectTimeout.nanoseconds,
-      accessLog: options.accessLog, maxPerClient: options.maxPerClient,
+      accessLog: options.accessLog, logFingerprint: options.logFingerprint, maxPerClient: options.maxPerClient,
       heartbeat: serviceManager.watchdogInterval.map { $0 / 4 })
     ledger.tell(Self.limits(options, limit))
     let proxy = try attempt("set up", "the workers") { () throws(Errno) in

@@ -52,6 +52,8 @@ private func checkRecords(
 /// What a worker does with it next.
 private func checkUse(of hello: ClientHello, _ message: [UInt8]) throws(Violation) {
   try checkFingerprint(message)
+  try demand(
+    Array(hello.protocolNames.copy(within: 300)).count <= hello.protocols.count, "more protocols than there are")
   guard let name = hello.serverName else { return }
   try checkHostName(Array(name))
   guard (try? HostName(name)) != nil else { return }
