@@ -22,22 +22,36 @@ final class Log: Sendable {
     case syslog
   }
 
-  private struct Line {
-    let level: Level
-    let text: String
-  }
-
   private struct Queue {
     var hasWriter = false
-    var lines: [Line] = []
-    /// Lines that there was no room for.
-    var lost = 0
+    var entries: [LogEntry] = []
+    var waiting = Counts()
+    /// Entries that there was no room for.
+    var lost = Counts()
     var isWriting = false
     var clients = Ration()
     var program = Ration()
     /// Lines about clients that were over their ration.
     var withheld = 0
     var withheldTold: Int64 = 0
+  }
+
+  /// Of connections that finish and of all else: the ones do not take the others' room.
+  private struct Counts {
+    var access = 0
+    var others = 0
+
+    subscript(_ entry: LogEntry) -> Int {
+      get { entry.isAccess ? access : others }
+      set { if entry.isAccess { access = newValue } else { others = newValue } }
+    }
+
+    var isZero: Bool { access == 0 && others == 0 }
+
+    static func += (sum: inout Counts, more: Counts) {
+      sum.access += more.access
+      sum.others += more.others
+    }
   }
 
   /// What can happen any number of times is rationed: so many lines at once, and so many a second in the long run.
@@ -86,26 +100,30 @@ final class Log: Sendable {
 
   /// `subject: what happened: why`.
   func write(_ level: Level, _ text: String) {
-    let lines = text.split(separator: "\n").map { Line(level: level, text: String($0)) }
+    for line in text.split(separator: "\n") { write(LogEntry(level: level, content: .line(String(line)))) }
+  }
+
+  func write(_ entry: LogEntry) {
     queue.withLock { queue in
-      guard queue.lines.count < Self.longestQueue else {
-        queue.lost += lines.count
+      guard queue.waiting[entry] < Self.longestQueue else {
+        queue.lost[entry] += 1
         return
       }
-      queue.lines += lines
+      queue.waiting[entry] += 1
+      queue.entries.append(entry)
     }
     wakeup.signal()
   }
 
-  /// A line that a client can cause as often as it likes.
-  func writeOfClient(_ level: Level, _ text: @autoclosure () -> String) {
+  /// An entry that a client can cause as often as it likes.
+  func writeOfClient(_ entry: @autoclosure () -> LogEntry) {
     let now = monotonicNow()
     let (isGranted, isFirst) = queue.withLock { queue in
       if queue.clients.take(now: now) { return (true, false) }
       queue.withheld += 1
       return (false, queue.withheld == 1)
     }
-    if isGranted { write(level, text()) }
+    if isGranted { write(entry()) }
     // The thread that writes has to tell of it in a while.
     if isFirst { wakeup.signal() }
   }
@@ -121,7 +139,7 @@ final class Log: Sendable {
     let end = monotonicNow() + milliseconds * 1_000_000
     queue.withLock { $0.withheldTold = 0 }
     wakeup.signal()
-    while !queue.withLock({ $0.lines.isEmpty && !$0.isWriting && $0.lost == 0 && $0.withheld == 0 }) {
+    while !queue.withLock({ $0.entries.isEmpty && !$0.isWriting && $0.lost.isZero && $0.withheld == 0 }) {
       let left = (end - monotonicNow()) / 1_000_000
       guard left > 0 else { return }
       written.wait(milliseconds: Int32(left))
@@ -131,57 +149,63 @@ final class Log: Sendable {
   // MARK: - The thread that writes
 
   private func run(_ tally: LogTally) {
-    /// Told after the next line that can be written.
-    var lost = 0
+    /// Told after the next entry that can be written.
+    var lost = Counts()
     var isAtLineStart = true
     while true {
-      let (lines, isWaitingToTell) = queue.withLock { queue in
-        let lines = Self.take(from: &queue, tally, now: monotonicNow())
-        queue.isWriting = !lines.isEmpty
+      let (entries, isWaitingToTell) = queue.withLock { queue in
+        let entries = Self.take(from: &queue, tally, now: monotonicNow())
+        queue.isWriting = !entries.isEmpty
         lost += queue.lost
-        tally.had(.lost, queue.lost)
-        queue.lost = 0
-        return (lines, queue.withheld > 0)
+        tally.had(.lost, queue.lost.others)
+        tally.had(.accessLost, queue.lost.access)
+        queue.lost = Counts()
+        return (entries, queue.withheld > 0)
       }
-      if lines.isEmpty {
+      if entries.isEmpty {
         written.signal()
         wakeup.wait(milliseconds: isWaitingToTell ? 1000 : -1)
         continue
       }
-      for line in lines {
-        let isWritten = put(line, &isAtLineStart)
-        tally.had(isWritten ? .written : .lost)
-        if !isWritten { lost += 1 }
+      for entry in entries {
+        let isWritten = put(entry, &isAtLineStart)
+        tally.had(isWritten ? .written : entry.isAccess ? .accessLost : .lost)
+        if !isWritten { lost[entry] += 1 }
       }
-      if lost > 0 {
-        let notice = "log: \(lost) lines lost: they could not be written in time"
-        if put(Line(level: .warning, text: notice), &isAtLineStart) { lost = 0 }
-      }
+      if put(loss: lost.others, of: "lines", &isAtLineStart) { lost.others = 0 }
+      if put(loss: lost.access, of: "access lines", &isAtLineStart) { lost.access = 0 }
     }
   }
 
-  private static func take(from queue: inout Queue, _ tally: LogTally, now: Int64) -> [Line] {
-    var lines = queue.lines
-    queue.lines = []
+  private static func take(from queue: inout Queue, _ tally: LogTally, now: Int64) -> [LogEntry] {
+    var entries = queue.entries
+    queue.entries = []
+    queue.waiting = Counts()
     if queue.withheld > 0, now - queue.withheldTold >= 1_000_000_000 {
-      lines.append(
-        Line(level: .warning, text: "log: \(queue.withheld) lines about clients left out: too many at once"))
+      let notice = "log: \(queue.withheld) lines about clients left out: too many at once"
+      entries.append(LogEntry(level: .warning, content: .line(notice)))
       tally.had(.leftOut, queue.withheld)
       queue.withheld = 0
       queue.withheldTold = now
     }
-    return lines
+    return entries
   }
 
-  /// False if the line could not be written.
-  private func put(_ line: Line, _ isAtLineStart: inout Bool) -> Bool {
+  private func put(loss count: Int, of what: String, _ isAtLineStart: inout Bool) -> Bool {
+    guard count > 0 else { return true }
+    let notice = "log: \(count) \(what) lost: they could not be written in time"
+    return put(LogEntry(level: .warning, content: .line(notice)), &isAtLineStart)
+  }
+
+  /// False if the entry could not be written.
+  private func put(_ entry: LogEntry, _ isAtLineStart: inout Bool) -> Bool {
     let text: String
     switch destination {
     case .syslog:
-      unsafe linux_syslog(line.level.rawValue, line.text)
+      unsafe linux_syslog(entry.level.rawValue, entry.text)
       return true
-    case .journal: text = "<\(line.level.rawValue)>\(line.text)\n"
-    case .standardError: text = "sniproxy: \(line.text)\n"
+    case .journal: text = "<\(entry.level.rawValue)>\(entry.text)\n"
+    case .standardError: text = "sniproxy: \(entry.text)\n"
     }
     let bytes = Array(((isAtLineStart ? "" : "\n") + text).utf8)
     let count = writtenCount(bytes)

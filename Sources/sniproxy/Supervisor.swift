@@ -287,8 +287,8 @@ extension Log {
 
   func write(_ event: Event) {
     switch event {
-    case .refused: writeOfClient(.info, event.text)
-    case .finished: write(.info, event.text)
+    case .refused: writeOfClient(LogEntry(level: .info, content: .event(event)))
+    case .finished: write(LogEntry(level: .info, content: .event(event)))
     case .atLimit, .acceptFailed, .sessionFailed: writeOfProgram(.warning, event.text)
     case .workerFailed: write(.critical, event.text)
     }
