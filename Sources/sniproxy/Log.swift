@@ -17,7 +17,8 @@ final class Log: Sendable {
 
   enum Destination: Sendable {
     case standardError
-    /// Standard error is the journal: each line begins with its level (sd-daemon(3)).
+    /// Standard error is the journal: each line begins with its level (sd-daemon(3)). What has fields goes to the journal's
+    /// own socket instead, where it can be reached.
     case journal
     case syslog
   }
@@ -72,6 +73,8 @@ final class Log: Sendable {
   }
 
   private let destination: Destination
+  /// nil where it is not used or cannot be reached.
+  private let journal: Journal?
   private let queue = Mutex(Queue())
   private let wakeup: Wakeup
   private let written: Wakeup
@@ -80,6 +83,7 @@ final class Log: Sendable {
     self.destination = destination
     wakeup = try Wakeup()
     written = try Wakeup()
+    journal = if case .journal = destination { try? Journal() } else { nil }
     if case .syslog = destination {
       unsafe openlog("sniproxy", LOG_PID | LOG_NDELAY, LOG_DAEMON)
       // Its lines have the local time: read here, while files can be opened.
@@ -199,6 +203,7 @@ final class Log: Sendable {
 
   /// False if the entry could not be written.
   private func put(_ entry: LogEntry, _ isAtLineStart: inout Bool) -> Bool {
+    if writeToJournal(entry) { return true }
     let text: String
     switch destination {
     case .syslog:
@@ -211,6 +216,18 @@ final class Log: Sendable {
     let count = writtenCount(bytes)
     if count > 0 { isAtLineStart = count == bytes.count }
     return count == bytes.count
+  }
+
+  /// With its fields. A line without any goes over standard error, of which the journal knows the unit even when the program
+  /// has ended.
+  private func writeToJournal(_ entry: LogEntry) -> Bool {
+    guard journal != nil, let fields = entry.fields else { return false }
+    do throws(Errno) {
+      try journal?.write(fields)
+      return true
+    } catch {
+      return false
+    }
   }
 
   private func writtenCount(_ bytes: [UInt8]) -> Int {

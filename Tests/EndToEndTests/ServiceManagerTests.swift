@@ -102,7 +102,8 @@ struct ServiceManagerTests {
     #expect(try proxy.child.wait() == .exited(0))
   }
 
-  @Test(arguments: [true, false])
+  /// Where the journal's own socket is not to be seen.
+  @Test(.requiresRoot, .requires("unshare", "mount", "sh"), arguments: [true, false])
   func `lines for the journal begin with their level, others do not`(isJournal: Bool) throws {
     let log = Scratch.current.file("journal")
     try #require(FileManager.default.createFile(atPath: log, contents: nil))
@@ -111,7 +112,11 @@ struct ServiceManagerTests {
     let inode = try #require(attributes[.systemFileNumber] as? NSNumber).intValue + (isJournal ? 0 : 1)
     let path = Scratch.current.file("listener")
     let child = try Child(
-      try Program.path("sniproxy"), ["--listen", "unix:\(path)"],
+      "unshare",
+      [
+        "--mount", "sh", "-c", "mount -t tmpfs tmpfs /run && exec \"$0\" \"$@\"", try Program.path("sniproxy"),
+        "--listen", "unix:\(path)",
+      ],
       environment: ["JOURNAL_STREAM": "\(device):\(inode)"], descriptors: [2: .file(log)])
     try eventually("a listening socket") { (try? Connection(to: .unix(path)))?.close() != nil }
     let client = try Connection(to: .unix(path))

@@ -27,6 +27,12 @@ final class DatagramSocket {
     return descriptor
   }
 
+  /// As a receiver that ends.
+  func stop() {
+    close(descriptor)
+    descriptor = -1
+  }
+
   /// Sends to itself until it takes no more.
   func fill() throws {
     let sender = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
@@ -39,14 +45,17 @@ final class DatagramSocket {
 
   /// The next message, if one comes in time.
   func receive(within seconds: Double) -> String? {
+    receiveBytes(within: seconds).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  func receiveBytes(within seconds: Double) -> [UInt8]? {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     let alarm = Alarm(in: seconds)
     repeat {
       if unsafe poll(&entry, 1, alarm.milliseconds) > 0 {
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 65536) { buffer, count in
+        return unsafe [UInt8](unsafeUninitializedCapacity: 65536) { buffer, count in
           count = max(0, unsafe recv(descriptor, buffer.baseAddress, 65536, 0))
         }
-        return String(decoding: bytes, as: UTF8.self)
       }
     } while alarm.remaining > 0
     return nil
