@@ -16,11 +16,13 @@ struct SeededBytes {
     return Array(Self.block[first..<first + count])
   }
 
-  /// Whether the bytes are those from a place on.
+  /// Whether the bytes, however many, are those from a place on.
   func contains(_ bytes: [UInt8], at place: Int) -> Bool {
-    let expected = self.bytes(at: place, count: bytes.count)
-    return unsafe bytes.withUnsafeBytes { received in
-      unsafe expected.withUnsafeBytes { unsafe memcmp(received.baseAddress!, $0.baseAddress!, $0.count) == 0 }
+    stride(from: 0, to: bytes.count, by: Self.longestPiece).allSatisfy { first in
+      let expected = self.bytes(at: place + first, count: min(bytes.count - first, Self.longestPiece))
+      return unsafe bytes.withUnsafeBytes { received in
+        unsafe expected.withUnsafeBytes { unsafe memcmp(received.baseAddress! + first, $0.baseAddress!, $0.count) == 0 }
+      }
     }
   }
 
