@@ -67,9 +67,13 @@ test-thread: SANITIZED = $(SCRATCH)/tsan
 test-thread: UNVERIFIED = -Xswiftc -Xfrontend -Xswiftc -disable-llvm-verify
 # Wire has no threads, and its tests take long so.
 test-thread: LEFT_OUT = --skip WireTests
+# What is reported of the tests themselves ends them there and then, so that it is known which it was.
+test-thread: export TSAN_OPTIONS = halt_on_error=1
 test-address: SANITIZED = $(SCRATCH)/asan
 # What is in use when a test ends is no leak: it ends with exit(3).
 test-address: export ASAN_OPTIONS = detect_leaks=0
+# When a test crashes, Swift reads the stacks to show them, and the sanitizer would report that instead.
+test-address: export SWIFT_BACKTRACE = enable=no
 
 test-thread test-address: test-%: need-test
 	$(SWIFT) build --build-tests --sanitize=$* $(UNLOCKED) $(UNVERIFIED) --scratch-path $(SANITIZED)
