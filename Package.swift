@@ -67,10 +67,11 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       cSettings: gnu, swiftSettings: swift, linkerSettings: packed + alone),
+    .target(name: "WrittenNames", dependencies: ["Wire", "CICU"], swiftSettings: swift),
     .executableTarget(
       name: "sniproxy-hostname",
       dependencies: [
-        "Wire", "CICU",
+        "Wire", "WrittenNames",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
       ],

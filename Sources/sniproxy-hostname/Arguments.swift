@@ -1,4 +1,5 @@
 import Glibc
+import WrittenNames
 
 /// The arguments as the process got them. As text, what is not UTF-8 is repaired, so the bytes are kept beside it.
 struct Arguments {
@@ -25,22 +26,10 @@ struct Arguments {
   func areUTF8(_ text: String) -> Bool { broken[text] == nil }
 
   func quoted(_ text: String) -> String {
-    guard let bytes = broken[text] else { return sniproxy_hostname.quoted(text) }
+    guard let bytes = broken[text] else { return WrittenNames.quoted(text) }
     let parts = bytes.map { (0x21...0x7e).contains($0) ? String(Unicode.Scalar($0)) : hexadecimal($0) }
     return "\"\(parts.joined())\""
   }
-}
-
-/// In quotes, with escapes for what could steer a terminal or cannot be seen.
-func quoted(_ text: String) -> String {
-  let parts = text.unicodeScalars.map { scalar in
-    switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:
-      scalar.escaped(asASCII: true)
-    default: scalar.escaped(asASCII: false)
-    }
-  }
-  return "\"\(parts.joined())\""
 }
 
 private func hexadecimal(_ byte: UInt8) -> String { "\\x" + (byte < 0x10 ? "0" : "") + String(byte, radix: 16) }

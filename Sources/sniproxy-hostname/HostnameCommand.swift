@@ -1,5 +1,7 @@
 import ArgumentParser
+import Crypto
 import Wire
+import WrittenNames
 
 struct HostnameCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -31,9 +33,14 @@ struct HostnameCommand: ParsableCommand {
         entries += "\(hashed ? sha256(host.bytes) : host.description)\n"
       } catch {
         complain("sniproxy-hostname: \(arguments.quoted(name)): \(error)")
-        status = max(status, error.exitStatus)
+        status = max(status, error.isOfName ? ExitStatus.usage : ExitStatus.system)
       }
     }
     return write(entries) ? status : ExitStatus.system
   }
+}
+
+/// In lower-case hexadecimal.
+private func sha256(_ bytes: [UInt8]) -> String {
+  SHA256.hash(data: bytes).map { ($0 < 0x10 ? "0" : "") + String($0, radix: 16) }.joined()
 }

@@ -1,9 +1,8 @@
-import Crypto
-import Wire
+package import Wire
 
 extension HostName {
   /// The hostname that a person means: in any script and case, with or without a trailing dot.
-  init(written name: String) throws(Mistake) {
+  package init(written name: String) throws(Mistake) {
     var bytes = Array(name.utf8)
     if !bytes.allSatisfy({ $0 < 0x80 }) {
       do throws(InternationalFlaw) {
@@ -23,16 +22,16 @@ extension HostName {
 }
 
 /// Why what a person wrote is no hostname, and what to do about it.
-enum Mistake: Error, CustomStringConvertible {
+package enum Mistake: Error, CustomStringConvertible {
   case notUTF8
   case international(InternationalFlaw)
   /// With the ASCII form where that is not what was written.
   case form(HostName.Flaw, of: [UInt8]?)
 
-  var description: String {
+  package var description: String {
     switch self {
     case .notUTF8: "no hostname: it is not UTF-8: write it in a UTF-8 terminal, or as xn-- labels"
-    case .international(let flaw) where exitStatus == ExitStatus.system: "cannot convert: \(flaw.advice)"
+    case .international(let flaw) where !isOfName: "cannot convert: \(flaw.advice)"
     case .international(let flaw): "no hostname: \(flaw.advice)"
     case .form(.tooLong(let count), .some): "no hostname: \(InternationalFlaw.tooLong(count).advice)"
     case .form(let flaw, let ascii?):
@@ -41,9 +40,8 @@ enum Mistake: Error, CustomStringConvertible {
     }
   }
 
-  var exitStatus: Int32 {
-    if case .international(.unavailable) = self { ExitStatus.system } else { ExitStatus.usage }
-  }
+  /// False if the machine is at fault, and not the name.
+  package var isOfName: Bool { if case .international(.unavailable) = self { false } else { true } }
 }
 
 extension HostName.Flaw {
@@ -84,9 +82,4 @@ extension InternationalFlaw {
 private func codePoint(_ scalar: Unicode.Scalar) -> String {
   let hex = String(scalar.value, radix: 16, uppercase: true)
   return "U+\(String(repeating: "0", count: max(0, 4 - hex.count)))\(hex)"
-}
-
-/// In lower-case hexadecimal.
-func sha256(_ bytes: [UInt8]) -> String {
-  SHA256.hash(data: bytes).map { ($0 < 0x10 ? "0" : "") + String($0, radix: 16) }.joined()
 }

@@ -3,7 +3,7 @@ import CICU
 /// The ASCII form of an international name by UTS #46, "Unicode IDNA Compatibility Processing", as browsers have it.
 ///
 /// The lengths of names and labels and the place of hyphens are not judged here.
-func toASCII(_ name: String) throws(InternationalFlaw) -> [UInt8] {
+package func toASCII(_ name: String) throws(InternationalFlaw) -> [UInt8] {
   let conversion = try Conversion(name)
   for (bit, flaw) in flaws where conversion.has(bit) { throw flaw }
   if conversion.has(UIDNA_ERROR_DISALLOWED) { throw .disallowed(try firstDisallowed(name)) }
@@ -12,7 +12,7 @@ func toASCII(_ name: String) throws(InternationalFlaw) -> [UInt8] {
 }
 
 /// Why a name has no ASCII form.
-enum InternationalFlaw: Error, Equatable {
+package enum InternationalFlaw: Error, Equatable {
   /// Nil if only what several characters compose is disallowed.
   case disallowed(Unicode.Scalar?)
   case combiningMarkFirst
