@@ -25,6 +25,7 @@ package struct Errno: Error, Equatable, Sendable {
   package static var notPermitted: Errno { Errno(EPERM) }
   package static var permissionDenied: Errno { Errno(EACCES) }
   package static var tooManyLinks: Errno { Errno(ELOOP) }
+  package static var wrongType: Errno { Errno(EPROTOTYPE) }
   package static var wouldBlock: Errno { Errno(EAGAIN) }
 }
 

@@ -19,6 +19,7 @@ package struct FileStatus: Sendable {
 
   package var identity: FileIdentity { version.identity }
   package let owner: UserID
+  package let group: GroupID
   package let kind: Kind
   /// Changes when the file or its name does.
   package let version: Version
@@ -47,6 +48,7 @@ package struct FileStatus: Sendable {
 
   private init(_ status: stat) {
     owner = status.st_uid
+    group = status.st_gid
     mode = status.st_mode
     version = Version(
       identity: FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)),
@@ -58,6 +60,25 @@ package struct FileStatus: Sendable {
       case S_IFSOCK: .socket
       default: .other
       }
+  }
+
+  /// The bits of the mode that chmod(1) sets.
+  package var permissions: UInt16 { UInt16(mode & 0o7777) }
+
+  /// True if who is neither the owner nor in the group has this permission.
+  package func isGrantedToOthers(_ permission: Access) -> Bool { mode & permission.otherBit != 0 }
+
+  /// "a socket", "a FIFO": as a person calls it (inode(7)).
+  package var noun: String {
+    switch mode & S_IFMT {
+    case S_IFDIR: "a directory"
+    case S_IFLNK: "a link"
+    case S_IFSOCK: "a socket"
+    case S_IFREG: "a regular file"
+    case S_IFIFO: "a FIFO"
+    case S_IFCHR, S_IFBLK: "a device"
+    default: "a file of an unknown type"
+    }
   }
 
   /// True for a directory in which anybody may replace what is another's.
@@ -72,3 +93,6 @@ package struct FileStatus: Sendable {
 
 /// A user, as the kernel knows them (`uid_t`).
 package typealias UserID = UInt32
+
+/// A group (`gid_t`).
+package typealias GroupID = UInt32

@@ -92,6 +92,18 @@ package func closeDescriptors(from number: Int32) { _ = close_range(UInt32(numbe
 /// Whether the process has root's user id. The corresponding C function is `geteuid`.
 package var isRoot: Bool { geteuid() == 0 }
 
+/// Gives up what root may do beyond a user like others, for the calling thread. The corresponding C function is `capset`.
+package func dropCapabilities() throws(Errno) { try call { linux_drop_capabilities() } }
+
+/// The user id of this process. The corresponding C function is `geteuid`.
+package var effectiveUser: UserID { geteuid() }
+
+/// The name of a user; nil if there is none. The corresponding C function is `getpwuid`.
+package func userName(_ user: UserID) -> String? {
+  guard let entry = unsafe getpwuid(user) else { return nil }
+  return unsafe String(cString: entry.pointee.pw_name)
+}
+
 /// A user to become.
 package struct User: Equatable, Sendable {
   let userID: uid_t

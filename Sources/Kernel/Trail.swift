@@ -21,6 +21,20 @@ package struct Trail: ~Copyable {
   private var name: [UInt8] = []
   private var linksLeft = Self.mostLinks
   private var stepsLeft = Self.mostSteps
+  /// Hears of each step, for who explains the way.
+  package var observer: ((Step) -> Void)?
+
+  /// What is met on the way, with the step's name.
+  package enum Step {
+    /// An absolute link starts anew there.
+    case root(FileStatus, mayBeSearched: Bool)
+    case directory([UInt8], FileStatus, mayBeSearched: Bool)
+    /// The text of a link of the kernel's is nil: it stands for a file.
+    case link([UInt8], FileStatus, text: [UInt8]?)
+    case file([UInt8], FileStatus, mayBeWritten: Bool)
+    /// Here it ended too early.
+    case lost([UInt8], Errno)
+  }
 
   /// - Precondition: the directory stays open for as long as the trail is used.
   package init(from directory: borrowing Directory) { beginning = directory.number }
@@ -37,37 +51,54 @@ package struct Trail: ~Copyable {
     var steps = Self.steps(path)
     while let step = steps.popLast() {
       if step == Self.dot { continue }
-      stepsLeft -= 1
-      guard stepsLeft >= 0 else { throw .tooManyLinks }
-      let next = try open(step, isDirectory: toDirectory || !steps.isEmpty)
-      let status = try FileStatus(of: next.number)
-      switch status.kind {
-      case .directory:
-        enter(next, status)
-      case .link:
-        owners.append(status.owner)
-        linksLeft -= 1
-        guard linksLeft >= 0 else { throw .tooManyLinks }
-        if try Self.isOfKernel(next) {
-          let target = try open(step, flags: O_PATH)
-          let status = try FileStatus(of: target.number)
-          if status.kind == .directory { enter(target, status) } else { try finish(target, status, step, steps) }
-        } else {
-          let target = try Self.target(next)
-          if target.first == Self.slash {
-            let root = Descriptor(owning: try call { unsafe linux_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY) })
-            let status = try FileStatus(of: root.number)
-            enter(root, status)
-          }
-          steps += Self.steps(target)
-        }
-      case .socket, .other:
-        try finish(next, status, step, steps)
+      do throws(Errno) {
+        try take(step, &steps, toDirectory)
+      } catch {
+        observer?(.lost(step, error))
+        throw error
       }
     }
   }
 
-  private mutating func enter(_ directory: consuming Descriptor, _ status: FileStatus) {
+  private mutating func take(_ step: [UInt8], _ steps: inout [[UInt8]], _ toDirectory: Bool) throws(Errno) {
+    stepsLeft -= 1
+    guard stepsLeft >= 0 else { throw .tooManyLinks }
+    let next = try open(step, isDirectory: toDirectory || !steps.isEmpty)
+    let status = try FileStatus(of: next.number)
+    switch status.kind {
+    case .directory:
+      enter(next, status, step)
+    case .link:
+      owners.append(status.owner)
+      linksLeft -= 1
+      guard linksLeft >= 0 else { throw .tooManyLinks }
+      if try Self.isOfKernel(next) {
+        observer?(.link(step, status, text: nil))
+        let target = try open(step, flags: O_PATH)
+        let status = try FileStatus(of: target.number)
+        if status.kind == .directory { enter(target, status, step) } else { try finish(target, status, step, steps) }
+      } else {
+        let target = try Self.target(next)
+        observer?(.link(step, status, text: target))
+        if target.first == Self.slash {
+          let root = Descriptor(owning: try call { unsafe linux_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY) })
+          let status = try FileStatus(of: root.number)
+          enter(root, status, nil)
+        }
+        steps += Self.steps(target)
+      }
+    case .socket, .other:
+      try finish(next, status, step, steps)
+    }
+  }
+
+  /// - Parameter step: its name; nil for the root directory.
+  private mutating func enter(_ directory: consuming Descriptor, _ status: FileStatus, _ step: [UInt8]?) {
+    if let observer {
+      let isSearched = mayAccess(directory.number, .search)
+      observer(
+        step.map { .directory($0, status, mayBeSearched: isSearched) } ?? .root(status, mayBeSearched: isSearched))
+    }
     owners.append(status.owner)
     if status.isOpenToAll { isOpenToAll = true }
     end = directory
@@ -77,6 +108,7 @@ package struct Trail: ~Copyable {
   private mutating func finish(
     _ file: consuming Descriptor, _ status: FileStatus, _ name: [UInt8], _ rest: [[UInt8]]
   ) throws(Errno) {
+    observer?(.file(name, status, mayBeWritten: mayAccess(file.number, .write)))
     guard rest.isEmpty else { throw .notDirectory }
     self.status = status
     swap(&end, &file)

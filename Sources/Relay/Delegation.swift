@@ -15,7 +15,8 @@ package struct Delegation: Sendable {
     rootDirectory = try FileStatus.root
   }
 
-  private func isAdministrator(_ user: UserID) -> Bool {
+  /// True of users whose say does not matter.
+  package func isAdministrator(_ user: UserID) -> Bool {
     user == Self.root || user == administrator && user != Self.nobody
   }
 
@@ -73,7 +74,7 @@ package struct Delegation: Sendable {
   }
 
   /// True if the socket's file is the user's: a service manager may have made it for them.
-  func isOwner(_ user: UserID, of file: FileStatus?) -> Bool { user != Self.nobody && file?.owner == user }
+  package func isOwner(_ user: UserID, of file: FileStatus?) -> Bool { user != Self.nobody && file?.owner == user }
 
   /// True if it is the user who listens at the other end, on whosever file.
   func isListener(_ user: UserID, on socket: borrowing Socket) -> Bool {

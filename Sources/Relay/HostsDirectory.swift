@@ -1,13 +1,13 @@
 package import Kernel
-import Wire
+package import Wire
 
 /// The directory whose entries are the routes. It is opened once; below it nothing is remembered from one connection to
 /// the next.
 package final class HostsDirectory: Sendable {
-  private let directory: Directory
+  package let directory: Directory
   private let hashed: Bool
   /// nil where anybody may lead a name to any socket.
-  private let delegation: Delegation?
+  package let delegation: Delegation?
   /// nil where there is no limit.
   private let quota: Quota<FileIdentity>?
   /// True if anybody may replace what is another's in it.
@@ -39,7 +39,29 @@ package final class HostsDirectory: Sendable {
 
   /// Connects to the backend of this name as its entry is now.
   func reach(_ name: HostName, by way: inout SocketPath) -> Reached {
-    let entry = entryName(of: name)
+    reach(entry: entryName(of: name), by: &way)
+  }
+
+  /// What a client who asks for the name of this entry now would meet.
+  package enum Outlook: ~Copyable {
+    case served(Socket, ProxyHeader?)
+    /// The client would wait for the backend's backlog.
+    case backlogFull
+    case refused(Refusal)
+  }
+
+  /// Reaches the entry's backend as for a client.
+  ///
+  /// - Precondition: as for `Directory.directory`.
+  package func outlook(ofEntry entry: [UInt8], by way: inout SocketPath) -> Outlook {
+    switch reach(entry: entry, by: &way) {
+    case .connected(let socket, let header, _, _): .served(socket, header)
+    case .backlogFull: .backlogFull
+    case .refused(let refusal): .refused(refusal)
+    }
+  }
+
+  private func reach(entry: [UInt8], by way: inout SocketPath) -> Reached {
     do throws(Refusal) {
       return try connect(entry, by: &way)
     } catch .unknownName, .noSocket, .backendRefused {
@@ -158,7 +180,7 @@ package final class HostsDirectory: Sendable {
     return try lookUp { () throws(Errno) in try host.status }.identity
   }
 
-  private func proxyHeader(_ host: borrowing Directory) throws(Refusal) -> ProxyHeader? {
+  package func proxyHeader(_ host: borrowing Directory) throws(Refusal) -> ProxyHeader? {
     do throws(Errno) {
       if try host.contains("send-proxy-v2") { return .version2 }
       return try host.contains("send-proxy-v1") ? .version1 : nil
@@ -170,14 +192,14 @@ package final class HostsDirectory: Sendable {
   }
 
   private func lookUp<Result: ~Copyable>(_ body: () throws(Errno) -> Result) throws(Refusal) -> Result {
-    do throws(Errno) {
-      return try body()
-    } catch .noSuchFileOrDirectory, .notDirectory, .nameTooLong {
-      throw .unknownName
-    } catch .permissionDenied {
-      throw .noPermission
-    } catch {
-      throw .lookUpFailed(code: error.code)
+    do throws(Errno) { return try body() } catch { throw Self.refusalOfEntry(error) }
+  }
+
+  package static func refusalOfEntry(_ error: Errno) -> Refusal {
+    switch error {
+    case .noSuchFileOrDirectory, .notDirectory, .nameTooLong: .unknownName
+    case .permissionDenied: .noPermission
+    default: .lookUpFailed(code: error.code)
     }
   }
 
@@ -185,7 +207,7 @@ package final class HostsDirectory: Sendable {
     do throws(Errno) { return try body() } catch { throw Self.refusalOfSocket(error) }
   }
 
-  private static func refusalOfSocket(_ error: Errno) -> Refusal {
+  package static func refusalOfSocket(_ error: Errno) -> Refusal {
     switch error {
     case .noSuchFileOrDirectory, .notDirectory: .noSocket
     case .permissionDenied: .noPermission
@@ -194,5 +216,5 @@ package final class HostsDirectory: Sendable {
     }
   }
 
-  private static let socketName: StaticString = "tls-socket"
+  package static let socketName: StaticString = "tls-socket"
 }
