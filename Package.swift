@@ -26,6 +26,7 @@ let package = Package(
   products: [
     .executable(name: "sniproxy", targets: ["sniproxy"]),
     .executable(name: "sniproxy-hostname", targets: ["sniproxy-hostname"]),
+    .executable(name: "sniproxy-check", targets: ["sniproxy-check"]),
   ],
   traits: [
     .default(enabledTraits: ["Systemd"]),
@@ -67,6 +68,19 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       cSettings: gnu, swiftSettings: swift, linkerSettings: packed + alone),
+    .target(
+      name: "Inspection", dependencies: ["Wire", "Kernel", "Relay", "WrittenNames"], cSettings: gnu,
+      swiftSettings: swift),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
+    .target(
+      name: "TLSClient", dependencies: ["COpenSSL", "Inspection", "Kernel"], cSettings: gnu, swiftSettings: swift),
+    .executableTarget(
+      name: "sniproxy-check",
+      dependencies: [
+        "Inspection", "TLSClient", "Relay", "Wire", "Kernel", "WrittenNames",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      cSettings: gnu, swiftSettings: swift, linkerSettings: packed),
     .target(name: "WrittenNames", dependencies: ["Wire", "CICU"], swiftSettings: swift),
     .executableTarget(
       name: "sniproxy-hostname",
@@ -85,6 +99,9 @@ let package = Package(
       name: "KernelTests", dependencies: ["Kernel", "Wire", "CLinux", "CProbe"], cSettings: gnu, swiftSettings: swift),
     .testTarget(
       name: "RelayTests", dependencies: ["Relay", "Kernel", "Wire", "CLinux"], cSettings: gnu, swiftSettings: swift),
+    .testTarget(
+      name: "InspectionTests", dependencies: ["Inspection", "Kernel", "Relay", "Wire"], cSettings: gnu,
+      swiftSettings: swift),
     .testTarget(name: "EndToEndTests", swiftSettings: swift),
   ]
 )

@@ -158,6 +158,9 @@ package struct Trail: ~Copyable {
 
   // MARK: - At the end
 
+  /// True if this process may write to what was reached.
+  package var mayBeWritten: Bool { mayAccess(place, .write) }
+
   /// Gives away the directory that was reached. The trail goes on from there.
   package mutating func takeDirectory() throws(Errno) -> Directory {
     guard status?.kind == .directory else { throw .notDirectory }

@@ -83,5 +83,5 @@ package struct Delegation: Sendable {
 
   private static let root: UserID = 0
   /// Whom the kernel shows for users that it cannot show (`overflowuid`, user_namespaces(7)), so it may be anybody.
-  private static let nobody: UserID = 65534
+  package static let nobody: UserID = 65534
 }

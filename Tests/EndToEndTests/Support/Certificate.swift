@@ -7,6 +7,13 @@ struct Certificate {
   let key: String
   let both: String
 
+  /// One that was made otherwise, in this directory.
+  init(at directory: String) {
+    certificate = "\(directory)/certificate.pem"
+    key = "\(directory)/key.pem"
+    both = "\(directory)/both.pem"
+  }
+
   init(_ names: String...) throws {
     let directory = try Scratch.current.directory("certificate")
     certificate = "\(directory)/certificate.pem"

@@ -1,0 +1,105 @@
+import Kernel
+import Relay
+import Wire
+
+// What is worth to know of an entry though it may be served.
+
+extension Inspector {
+  func advice(on scene: Scene, _ entry: [UInt8]) -> [Finding] {
+    var findings: [Finding] = []
+    if scene.hasBothFlags, let host = scene.way.host {
+      findings.append(
+        Finding(
+          .note, .bothFlags, "both flags are there: the backend gets a PROXY header of version 2",
+          mends: ["rm \(shellPath(join(host.path, Self.version1)))"]))
+    }
+    findings += unknownFiles(scene)
+    if scene.header != nil, let forgeable = forgeable(scene) { findings.append(forgeable) }
+    if settings.chroot, scene.way.leavesTree {
+      findings.append(
+        Finding(
+          .problem, .leavesTree,
+          "it leads out of the hosts directory: in a chroot there it would lead nowhere, or elsewhere: "
+            + shellWord(scene.way.end?.path ?? scene.way.lost?.path ?? []),
+          mends: []))
+    }
+    return findings
+  }
+
+  private func unknownFiles(_ scene: Scene) -> [Finding] {
+    guard let host = scene.way.host, let files = scene.files else { return [] }
+    var findings: [Finding] = []
+    for file in files.sorted(by: { $0.lexicographicallyPrecedes($1) }) where !Self.known.contains(file) {
+      guard findings.count < Self.mostGuesses, let meant = meantFile(file).map({ Array("\($0)".utf8) }) else {
+        continue
+      }
+      // A new link that is about to be moved over the old one.
+      guard !file.starts(with: Array("tls-socket.".utf8)) else { continue }
+      let isThere = files.contains(meant)
+      // That is said already.
+      if meant == Self.socketName, !isThere { continue }
+      findings.append(
+        Finding(
+          .warning, .unknownFile,
+          "\(shellWord(join(host.path, file))) means nothing here: is \(shellWord(meant)) meant?",
+          mends: isThere
+            ? ["rm \(shellPath(join(host.path, file)))   # if it is of no use: \(shellWord(meant)) is there already"]
+            : ["mv -T \(shellPath(join(host.path, file))) \(shellPath(join(host.path, meant)))"]))
+    }
+    if !scene.areAllFiles {
+      findings.append(
+        Finding(
+          .note, .notListed,
+          "\(shellWord(host.path)) has more than \(files.count) files: not all of them were looked at for misspelt names"
+        ))
+    }
+    return findings
+  }
+
+  /// A backend believes the addresses in the header of whoever connects.
+  private func forgeable(_ scene: Scene) -> Finding? {
+    guard let end = scene.way.end, end.status.kind == .socket, end.status.isGrantedToOthers(.write),
+      scene.way.isOpenToOthers
+    else { return nil }
+    let socket = shellPath(end.path)
+    let me = effectiveUser == 0 ? "" : "setfacl -m u:\(Self.name(effectiveUser)):w \(socket) && "
+    return Finding(
+      .warning, .forgeable,
+      "every user of this machine may write to \(shellWord(end.path)) (\(Self.rights(end.status))), and so send it a PROXY header "
+        + "with an address that they make up",
+      mends: ["\(me)chmod o-w \(socket)   # or close a directory on the way to others"])
+  }
+
+  // MARK: - The whole tree
+
+  /// What is to be said of the hosts directory itself.
+  package func findingsOfTree() -> [Finding] {
+    var findings: [Finding] = []
+    if status.isOpenToAll {
+      findings.append(
+        Finding(
+          .problem, .hostsOpenToAll,
+          "anybody may replace the entries of others in the hosts directory (\(Self.rights(status)))",
+          mends: ["chmod +t \(shellPath(path))", "chmod o-w \(shellPath(path))"]))
+    }
+    if !hosts.directory.mayBeSearched {
+      findings.append(
+        Finding(
+          .problem, .noPermission,
+          "\(Self.person(effectiveUser)) may not search the hosts directory (\(Self.rights(status))): every client is refused",
+          mends: ["setfacl -m u:\(Self.name(effectiveUser)):x \(shellPath(path))", "chmod o+x \(shellPath(path))"]))
+    }
+    if effectiveUser == 0 {
+      findings.append(
+        Finding(
+          .note, .asRoot,
+          "looked as root without capabilities, as sniproxy does when it runs as root: for another user give --user"))
+    }
+    return findings
+  }
+
+  private static let version1 = Array("send-proxy-v1".utf8)
+  private static let version2 = Array("send-proxy-v2".utf8)
+  private static let known = [socketName, version1, version2]
+  private static let mostGuesses = 10
+}

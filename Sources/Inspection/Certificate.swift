@@ -1,0 +1,112 @@
+package import Wire
+
+/// What matters of a backend's certificate.
+package struct Certificate: Equatable, Sendable {
+  /// The `dNSName`s of its `subjectAltName`.
+  package let names: [[UInt8]]
+  /// Seconds since 1970.
+  package let notBefore: Int64
+  package let notAfter: Int64
+  /// Why clients with the system's authorities would not trust it; nil if they would.
+  package let distrust: String?
+  /// The backend speaks HTTP/2.
+  package let speaksHTTP2: Bool
+
+  package init(names: [[UInt8]], notBefore: Int64, notAfter: Int64, distrust: String?, speaksHTTP2: Bool) {
+    self.names = names
+    self.notBefore = notBefore
+    self.notAfter = notAfter
+    self.distrust = distrust
+    self.speaksHTTP2 = speaksHTTP2
+  }
+
+  /// RFC 9525, section 6.3: "The wildcard character appears only as the complete content of the left-most label." It matches
+  /// one label; letters of either case are the same.
+  package func covers(_ host: HostName) -> Bool {
+    names.contains { name in
+      let pattern = name.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
+      guard pattern.starts(with: Array("*.".utf8)) else { return pattern == host.bytes }
+      guard let dot = host.bytes.firstIndex(of: UInt8(ascii: ".")) else { return false }
+      return host.bytes[dot...] == pattern[1...]
+    }
+  }
+
+  /// - Parameters:
+  ///   - host: the name that it was asked for.
+  ///   - now: seconds since 1970.
+  package func findings(for host: HostName, now: Int64) -> [Finding] {
+    var findings: [Finding] = []
+    if !covers(host) {
+      let list = names.prefix(Self.mostNames).map { shellWord($0) }.joined(separator: ", ")
+      findings.append(
+        Finding(
+          .warning, .certificateName,
+          names.isEmpty
+            ? "the backend's certificate has no names, so clients refuse it"
+            : "the backend's certificate is not for this name, so clients refuse it: it is for \(list)"
+              + (names.count > Self.mostNames ? " and \(names.count - Self.mostNames) more" : "")))
+    }
+    if notAfter < now {
+      findings.append(
+        Finding(.warning, .certificateExpired, "the backend's certificate expired \(Self.days(now - notAfter)) ago"))
+    } else if notBefore > now {
+      findings.append(
+        Finding(
+          .warning, .certificateNotYetValid,
+          "the backend's certificate becomes valid in \(Self.days(notBefore - now)): is the clock right?"))
+    } else if notAfter - now < Self.soon {
+      findings.append(
+        Finding(
+          .warning, .certificateExpiresSoon, "the backend's certificate expires in \(Self.days(notAfter - now))"))
+    }
+    if let distrust, notAfter >= now, notBefore <= now {
+      findings.append(
+        Finding(
+          .note, .certificateUntrusted,
+          "who knows the system's authorities does not trust the backend's certificate: \(distrust)"))
+    }
+    return findings
+  }
+
+  package var json: JSON {
+    .object([
+      ("names", .array(names.map { .string(shellWord($0)) })), ("not_before", .number(Int(notBefore))),
+      ("not_after", .number(Int(notAfter))), ("distrust", JSON(distrust)), ("http2", .bool(speaksHTTP2)),
+    ])
+  }
+
+  private static func days(_ seconds: Int64) -> String {
+    let days = seconds / 86_400
+    return switch days {
+    case 0: "less than a day"
+    case 1: "1 day"
+    default: "\(days) days"
+    }
+  }
+
+  /// Fourteen days.
+  private static let soon: Int64 = 14 * 86_400
+  private static let mostNames = 5
+}
+
+/// The other names that a certificate is for and that lead to other backends.
+///
+/// RFC 9113, section 9.1.1: "Connections that are made to an origin server [...] MAY be reused for requests with multiple
+/// different URI authority components. A connection can be reused as long as the origin server is authoritative". With https
+/// that takes a certificate for both, and the same address, which all names behind a proxy have.
+package func sharedCertificate(
+  _ certificate: Certificate, of report: EntryReport, among others: [EntryReport]
+) -> Finding? {
+  let covered = others.filter { other in
+    guard other.entry != report.entry, other.verdict == .served, other.backend != report.backend, let host = other.host
+    else { return false }
+    return certificate.covers(host)
+  }
+  guard let first = covered.first?.host else { return nil }
+  let others = covered.count == 1 ? "\(first)" : "\(first) and \(covered.count - 1) more"
+  return Finding(
+    certificate.speaksHTTP2 ? .warning : .note, .certificateShared,
+    "its certificate is also for \(others), which \(covered.count == 1 ? "has" : "have") another backend: over HTTP/2 browsers use one "
+      + "connection for both (RFC 9113, section 9.1.1), so requests reach the wrong backend: give each backend a certificate of its own, "
+      + "or let it answer 421 to names that it does not have")
+}

@@ -1,0 +1,268 @@
+import Kernel
+import Relay
+import Wire
+
+// Why an entry is refused, in words and with the commands that mend it. What refuses it is the proxy's verdict; where on the
+// way that lies is what the survey saw.
+
+extension Inspector {
+  func findings(of scene: Scene, _ verdict: Verdict, _ entry: [UInt8]) -> [Finding] {
+    var findings: [Finding] = []
+    switch verdict {
+    case .refused(let refusal): findings += explain(refusal, scene, entry)
+    case .waits:
+      findings.append(
+        Finding(
+          .problem, .backlogFull,
+          "the backend's backlog is full: clients wait, and get alert 80 after --connect-timeout"))
+    case .unknown where !scene.users.isEmpty && settings.connects == false:
+      if let end = scene.way.end, !scene.users.contains(end.status.owner) {
+        findings.append(
+          Finding(
+            .warning, .ownerUnknown,
+            "\(Self.people(scene.users)) has a say in where this name leads, and \(shellWord(end.path)) is "
+              + "\(Self.person(end.status.owner))'s: it is served only if \(Self.people(scene.users)) listens on it"))
+      }
+    case .served, .unknown, .unreachable: break
+    }
+    return findings + advice(on: scene, entry)
+  }
+
+  private func explain(_ refusal: Refusal, _ scene: Scene, _ entry: [UInt8]) -> [Finding] {
+    switch refusal {
+    case .unknownName: [unknown(scene, entry)]
+    case .noSocket: [noSocket(scene, entry)]
+    case .noPermission: [scene.endsInDirectory ? nobodyListens(scene) : denied(scene, entry)]
+    case .socketOfAnother(let user): ofAnother(user, scene, entry)
+    case .severalOwners(let users):
+      [
+        Finding(
+          .problem, .severalOwners,
+          "\(Self.people(users)) all have a say in where this name leads, so it leads nowhere: "
+            + Self.say(scene.way, users).joined(separator: ", "),
+          mends: [
+            scene.way.stops.filter { $0.kind != .file && users.dropFirst().contains($0.status.owner) }.map {
+              "chown -h \(Self.name(users[0])) \(shellPath($0.path))"
+            }.joined(separator: " && ")
+          ])
+      ]
+    case .openToAll: openToAll(scene)
+    case .backendRefused: [nobodyListens(scene)]
+    case .backendFailed(let code): [backendFailed(Errno(code), scene)]
+    case .lookUpFailed(let code): [lookUpFailed(Errno(code), scene)]
+    // A client's or the machine's: no look-up gives them.
+    case .unexpectedRecord, .unexpectedMessage, .recordOverflow, .emptyRecord, .clientHelloTooLong, .truncated,
+      .lengthOutOfRange, .leftover, .repeatedExtension, .repeatedNameType, .preSharedKeyNotLast, .noServerName,
+      .illegalName, .backendTimedOut, .clientLimit, .hostLimit, .helloLimit, .outOfResources, .helloTimedOut, .hungUp:
+      [Finding(.problem, .lookUpFailed, "the look-up failed")]
+    }
+  }
+
+  // MARK: - What is not there
+
+  private func unknown(_ scene: Scene, _ entry: [UInt8]) -> Finding {
+    let way = scene.way
+    guard let first = way.stops.first else {
+      let names = (try? entries().names) ?? []
+      if let meant = names.first(where: { EntryReading($0, hashed: settings.hashed).rename == entry }) {
+        return Finding(
+          .problem, .noEntry,
+          "there is no such entry in the hosts directory, but \(shellWord(meant)), which no client can ask for",
+          mends: ["mv -T \(shellPath(shown(meant))) \(shellPath(shown(entry)))"])
+      }
+      let near = nearest(entry, in: names)
+      let hint = near.map { ": is \(shellWord($0)) meant?" } ?? ""
+      return Finding(
+        .problem, .noEntry, "there is no such entry in the hosts directory\(hint)",
+        mends: ["mkdir -m 755 \(shellPath(shown(entry)))"])
+    }
+    if case .link = first.kind {
+      let link = scene.way.stops.last { if case .link = $0.kind { true } else { false } } ?? first
+      return danglingLink(link, way, scene, inPlaceOf: "directory")
+    }
+    return Finding(
+      .warning, .notADirectory,
+      "it is \(first.status.noun), and no host directory: clients get what they get for an unknown name")
+  }
+
+  private func noSocket(_ scene: Scene, _ entry: [UInt8]) -> Finding {
+    let way = scene.way
+    guard let host = way.host else { return unknown(scene, entry) }
+    let socket = join(host.path, Self.socketName)
+    let after = way.stops.drop { $0.path != socket }
+    if let link = after.last(where: { if case .link = $0.kind { true } else { false } }) {
+      return danglingLink(link, way, scene, inPlaceOf: "socket")
+    }
+    let meant = (scene.files ?? []).first {
+      $0 != Self.socketName && meantFile($0).map { Array("\($0)".utf8) } == Self.socketName
+    }
+    return Finding(
+      .problem, .noSocket, "there is no tls-socket in \(shellWord(host.path))",
+      mends: [
+        meant.map { "mv -T \(shellPath(join(host.path, $0))) \(shellPath(socket))" }
+          ?? "ln -sfn SOCKET \(shellPath(socket))   # or let the backend listen there"
+      ])
+  }
+
+  private func danglingLink(_ link: Way.Stop, _ way: Way, _ scene: Scene, inPlaceOf noun: String) -> Finding {
+    guard let lost = way.lost else {
+      return Finding(
+        .problem, .danglingLink,
+        "\(Self.link(link)) leads to \(way.end?.status.noun ?? "nothing"), and not to a \(noun)",
+        mends: [Self.newLink(link, noun)])
+    }
+    let why =
+      lost.error == .notDirectory
+      ? "is no directory"
+      : noun == "socket" ? "does not exist: has the backend started, and does it listen there?" : "does not exist"
+    return Finding(
+      .problem, .danglingLink, "\(Self.link(link)) leads nowhere: \(shellWord(lost.path)) \(why)",
+      mends: [Self.newLink(link, noun)])
+  }
+
+  private static func link(_ link: Way.Stop) -> String {
+    guard case .link(let text?) = link.kind else { return "the link \(shellWord(link.path))" }
+    return "the link \(shellWord(link.path)) -> \(shellWord(text))"
+  }
+
+  private static func newLink(_ link: Way.Stop, _ noun: String) -> String {
+    "ln -sfn \(noun.uppercased()) \(shellPath(link.path))"
+  }
+
+  // MARK: - Who may
+
+  private func denied(_ scene: Scene, _ entry: [UInt8]) -> Finding {
+    let me = Self.name(effectiveUser)
+    let stop: (path: [UInt8], status: FileStatus, isDirectory: Bool)
+    if !hosts.directory.mayBeSearched {
+      stop = (path, status, true)
+    } else if let closed = scene.way.stops.first(where: {
+      !$0.isPermitted && ($0.kind == .directory || $0.path == scene.way.end?.path)
+    }) {
+      stop = (closed.path, closed.status, closed.kind == .directory)
+    } else {
+      return Finding(
+        .problem, .noPermission,
+        "\(Self.person(effectiveUser)) may not search a directory on the way, or write to the socket: \(shellWord(scene.way.lost?.path ?? shown(entry)))"
+      )
+    }
+    let permission = stop.isDirectory ? "x" : "w"
+    var mends = ["setfacl -m u:\(me):\(permission) \(shellPath(stop.path))"]
+    if stop.status.owner == effectiveUser { mends = [] }
+    mends.append("chmod \(stop.status.owner == effectiveUser ? "u" : "o")+\(permission) \(shellPath(stop.path))")
+    return Finding(
+      .problem, .noPermission,
+      stop.isDirectory
+        ? "\(Self.person(effectiveUser)) may not search the directory \(shellWord(stop.path)) (\(Self.rights(stop.status)))"
+        : "\(Self.person(effectiveUser)) may not write to \(shellWord(stop.path)) (\(Self.rights(stop.status))), which connecting takes",
+      mends: mends)
+  }
+
+  private func ofAnother(_ user: UserID, _ scene: Scene, _ entry: [UInt8]) -> [Finding] {
+    guard let end = scene.way.end, scene.way.lost == nil else { return [] }
+    let say = Self.say(scene.way, [user]).joined(separator: ", ")
+    if user == Delegation.nobody {
+      return [
+        Finding(
+          .problem, .socketOfAnother,
+          "user id \(user), which may stand for anybody, has a say in where this name leads: \(say)",
+          mends: Self.takeOver(scene.way, user))
+      ]
+    }
+    var findings = [
+      Finding(
+        .problem, .socketOfAnother,
+        "\(Self.person(user)) has a say in where this name leads (\(say)), and neither owns \(shellWord(end.path)), which is "
+          + "\(Self.person(end.status.owner))'s, nor listens on it",
+        mends: ["chown \(Self.name(user)) \(shellPath(end.path))   # if it is \(Self.person(user))'s service"]
+          + Self.takeOver(scene.way, user))
+    ]
+    if end.status.kind != .socket {
+      findings.append(nobodyListens(scene))
+    } else if !end.isPermitted {
+      findings.append(denied(scene, entry))
+    }
+    return findings
+  }
+
+  /// For the case that it is the administrator who wants the name to lead there.
+  private static func takeOver(_ way: Way, _ user: UserID) -> [String] {
+    let theirs = way.stops.filter { $0.status.owner == user && $0.kind != .file }
+    guard theirs.count == 1, let stop = theirs.first else { return [] }
+    return ["chown -h root \(shellPath(stop.path))   # if it is the administrator's wish"]
+  }
+
+  private func openToAll(_ scene: Scene) -> [Finding] {
+    scene.way.stops.filter { $0.kind == .directory && $0.status.isOpenToAll }.map { stop in
+      Finding(
+        .problem, .openToAll,
+        "this name leads through \(shellWord(stop.path)) (\(Self.rights(stop.status))), in which anybody may change anything",
+        mends: ["chmod o-w \(shellPath(stop.path))", "chmod +t \(shellPath(stop.path))"])
+    }
+  }
+
+  // MARK: - The backend
+
+  private func nobodyListens(_ scene: Scene) -> Finding {
+    guard let end = scene.way.end else { return Finding(.problem, .nobodyListens, "nobody listens on tls-socket") }
+    guard end.status.kind == .socket else {
+      return Finding(
+        .problem, .notASocket, "\(shellWord(end.path)) is \(end.status.noun), and not a socket",
+        mends: ["\(scene.endsInDirectory ? "rmdir" : "rm") \(shellPath(end.path))   # and let the backend listen there"]
+      )
+    }
+    return Finding(
+      .problem, .nobodyListens,
+      "nobody listens on \(shellWord(end.path)): the backend has ended, or its socket is another now",
+      mends: [])
+  }
+
+  private func backendFailed(_ error: Errno, _ scene: Scene) -> Finding {
+    let socket = shellWord(scene.way.end?.path ?? Self.socketName)
+    switch error {
+    case .wrongType:
+      return Finding(
+        .problem, .wrongSocketType,
+        "\(socket) is a socket for datagrams or packets: the backend must listen on a stream socket (SOCK_STREAM)")
+    case .tooManyLinks: return loop(scene)
+    case .nameTooLong:
+      return Finding(.problem, .danglingLink, "a link on the way to the socket has a name that is too long")
+    default: return Finding(.problem, .backendFailed, "connecting to \(socket) failed: \(error)")
+    }
+  }
+
+  private func lookUpFailed(_ error: Errno, _ scene: Scene) -> Finding {
+    if error == .tooManyLinks { return loop(scene) }
+    return Finding(.problem, .lookUpFailed, "the look-up failed: \(error)")
+  }
+
+  private func loop(_ scene: Scene) -> Finding {
+    let link = scene.way.stops.last { if case .link = $0.kind { true } else { false } }
+    return Finding(
+      .problem, .linkLoop, "too many links, or links that lead in a circle: \(link.map(Self.link) ?? "on the way")",
+      mends: link.map { ["ln -sfn TARGET \(shellPath($0.path))"] } ?? [])
+  }
+
+  // MARK: - Words
+
+  static let socketName = Array("\(HostsDirectory.socketName)".utf8)
+
+  /// What of the way is these users'.
+  private static func say(_ way: Way, _ users: [UserID]) -> [String] {
+    way.stops.filter { $0.kind != .file && users.contains($0.status.owner) }.prefix(8).map {
+      "\(shellWord($0.path)) is \(person($0.status.owner))'s"
+    }
+  }
+
+  static func rights(_ status: FileStatus) -> String {
+    let octal = String(status.permissions, radix: 8)
+    return "mode \(String(repeating: "0", count: max(0, 4 - octal.count)))\(octal), owner \(name(status.owner))"
+  }
+
+  /// The name that commands take.
+  static func name(_ user: UserID) -> String { userName(user).map { shellWord(Array($0.utf8)) } ?? "\(user)" }
+
+  static func person(_ user: UserID) -> String { userName(user) == nil ? "user \(user)" : name(user) }
+
+  static func people(_ users: [UserID]) -> String { users.map(person).joined(separator: ", ") }
+}

@@ -1,0 +1,241 @@
+package import Kernel
+package import Relay
+package import Wire
+
+/// Looks at a hosts directory with the proxy's own code, and explains what that says.
+package struct Inspector: ~Copyable {
+  package struct Settings: Sendable {
+    package var hashed = false
+    /// Connects to the backends, as the proxy does.
+    package var connects = true
+    /// Counts links that lead out of the hosts directory as problems.
+    package var chroot = false
+
+    package init() {}
+  }
+
+  package let hosts: HostsDirectory
+  /// Of the hosts directory, as it was given.
+  package let path: [UInt8]
+  package let settings: Settings
+  let status: FileStatus
+  private let isOpenToOthers: Bool
+  private var way: SocketPath
+  /// How often full backlogs may still be waited for, all together.
+  private var patience = Self.mostWaitsInAll
+
+  /// - Parameter way: made before the process became another user, who may not be able to.
+  package init(_ hosts: HostsDirectory, path: String, _ settings: Settings, by way: SocketPath) throws(Errno) {
+    self.hosts = hosts
+    self.path = Array(path.utf8)
+    self.settings = settings
+    self.way = way
+    status = try hosts.directory.status
+    isOpenToOthers = Self.isOpenToOthers(hosts.directory)
+  }
+
+  /// True if others may search it and all above it; false also where that cannot be found out.
+  private static func isOpenToOthers(_ directory: borrowing Directory) -> Bool {
+    guard let root = try? FileStatus.root, var status = try? directory.status else { return false }
+    var trail = Trail(from: directory)
+    while status.isGrantedToOthers(.search) {
+      if status.identity == root.identity { return true }
+      do throws(Errno) { try trail.follow(Array("..".utf8)) } catch { return false }
+      guard let above = trail.status, above.identity != status.identity else { return false }
+      status = above
+    }
+    return false
+  }
+
+  // MARK: - Entries
+
+  /// The names of all entries, in order.
+  package func entries() throws(Errno) -> (names: [[UInt8]], areAll: Bool) {
+    var (names, areAll) = try hosts.directory.names(atMost: Self.mostEntries)
+    names.sort { $0.lexicographicallyPrecedes($1) }
+    return (names, areAll)
+  }
+
+  /// Looks at an entry.
+  ///
+  /// - Parameter host: the hostname, where it is known though it cannot be read from the entry.
+  package mutating func inspect(_ entry: [UInt8], of host: HostName? = nil) -> EntryReport {
+    let reading = EntryReading(entry, hashed: settings.hashed)
+    var report = EntryReport(entry, host ?? reading.host, .unreachable)
+    if reading.isReachable {
+      look(at: entry, &report)
+    } else if entry.first != UInt8(ascii: "."), entry.count <= 253, let status = try? hosts.directory.status(of: entry),
+      status.kind == .socket || status.kind == .other
+    {
+      report.add(Finding(.note, .ignored, "it is \(status.noun), and no host directory"))
+      return report
+    }
+    report.findings = explained(reading, entry) + report.findings
+    return report
+  }
+
+  /// What the reading of a name finds, with the commands that rename the entry.
+  private func explained(_ reading: EntryReading, _ entry: [UInt8]) -> [Finding] {
+    guard let flaw = reading.flaw else { return [] }
+    var mends: [String] = []
+    if let name = reading.rename {
+      if name.count > 253 || (try? hosts.directory.status(of: name)) == nil {
+        mends = ["mv -T \(shellPath(shown(entry))) \(shellPath(shown(name)))"]
+      } else {
+        mends = ["rm -r \(shellPath(shown(entry)))   # if it is of no use: \(shellWord(name)) is there already"]
+      }
+    }
+    return [Finding(flaw.severity, flaw.code, flaw.text, mends: mends)]
+  }
+
+  /// The path of an entry, as short as it can be typed.
+  func shown(_ entry: [UInt8]) -> [UInt8] { path == Array(".".utf8) ? entry : join(path, entry) }
+
+  private mutating func look(at entry: [UInt8], _ report: inout EntryReport) {
+    // What changes between the two looks is looked at again.
+    for attempt in 1...Self.mostLooks {
+      let scene = survey(entry)
+      var verdict = scene.verdict
+      if settings.connects {
+        verdict = reach(entry)
+        guard agrees(verdict, scene.verdict) || attempt == Self.mostLooks else { continue }
+      }
+      report.verdict = verdict
+      report.header = scene.header
+      report.leavesTree = scene.way.leavesTree
+      if let end = scene.way.end, end.kind == .file, end.status.kind == .socket {
+        (report.socket, report.backend) = (end.path, end.status.identity)
+      }
+      report.isUnlisted = scene.files == nil && scene.way.host != nil
+      report.findings = findings(of: scene, verdict, entry)
+      if settings.connects, !agrees(verdict, scene.verdict) {
+        report.add(Finding(.warning, .changed, "it changed while it was looked at: look again"))
+      }
+      return
+    }
+  }
+
+  /// What the proxy would find, connection included.
+  private mutating func reach(_ entry: [UInt8]) -> Verdict {
+    var waits = 0
+    while true {
+      switch hosts.outlook(ofEntry: entry, by: &way) {
+      case .served: return .served
+      case .refused(let refusal): return .refused(refusal)
+      case .backlogFull:
+        guard waits < Self.mostWaits, patience > 0, var poller = try? Poller(eventsAtOnce: 1) else { return .waits }
+        waits += 1
+        patience -= 1
+        _ = try? poller.wait(milliseconds: Self.waitTime)
+      }
+    }
+  }
+
+  /// A connection to the backend of an entry, on which it awaits the first byte of this name's client: a PROXY header was
+  /// sent if the entry asks for one. `Socket.none` where there is none.
+  package mutating func connection(to entry: [UInt8], for name: String) -> Socket {
+    switch hosts.outlook(ofEntry: entry, by: &way) {
+    case .served(let socket, let header):
+      guard let header else { return socket }
+      // As for a client of a Unix listener, who offers more than one protocol.
+      let bytes = header.bytes(source: .local, destination: .local, serverName: Array(name.utf8)[...], protocols: [])
+      guard (try? socket.send(bytes)) == .moved(bytes.count) else { return .none }
+      return socket
+    case .refused: return .none
+    case .backlogFull: return .none
+    }
+  }
+
+  /// False if what was reached is not what the survey should lead to.
+  private func agrees(_ reached: Verdict, _ surveyed: Verdict) -> Bool {
+    if reached == surveyed { return true }
+    switch (reached, surveyed) {
+    // The survey does not connect.
+    case (.served, .unknown), (.waits, .unknown), (.refused(.socketOfAnother), .unknown): return true
+    case (.waits, .served), (.refused(.backendRefused), .served), (.refused(.backendFailed), .served): return true
+    case (.refused(let a), .refused(let b)): return a.alert == b.alert
+    default: return false
+    }
+  }
+
+  // MARK: - Without connecting
+
+  /// What was seen of an entry at one look.
+  struct Scene {
+    var way = Way()
+    var header: ProxyHeader?
+    var hasBothFlags = false
+    /// The names in the host directory; nil if it cannot be listed.
+    var files: [[UInt8]]?
+    var areAllFiles = true
+    /// Who has a say besides administrators.
+    var users: [UserID] = []
+    var verdict: Verdict = .unknown
+
+    /// True if there is a directory in the socket's place.
+    var endsInDirectory: Bool {
+      way.host != nil && way.lost == nil && way.end?.kind == .directory && way.end?.path != way.host?.path
+    }
+  }
+
+  private func survey(_ entry: [UInt8]) -> Scene {
+    var scene = Scene()
+    let recorder = WayRecorder(from: path == Array(".".utf8) ? [] : path, isOpen: isOpenToOthers)
+    var trail = Trail(from: hosts.directory)
+    trail.observer = { recorder.note($0) }
+    do throws(Refusal) {
+      let host = try Self.host(of: entry, &trail)
+      // The trail goes on from it.
+      defer { withExtendedLifetime(host) {} }
+      recorder.reachedHost()
+      if let (files, areAll) = try? host.names(atMost: Self.mostFiles) {
+        (scene.files, scene.areAllFiles) = (files, areAll)
+      }
+      scene.header = try hosts.proxyHeader(host)
+      scene.hasBothFlags = scene.header == .version2 && (try? host.contains("send-proxy-v1")) == true
+      try Self.follow(&trail, to: Self.socketName)
+      scene.verdict = try judge(trail, recorder.way)
+    } catch {
+      scene.verdict = .refused(error)
+    }
+    scene.way = recorder.way
+    if let delegation = hosts.delegation {
+      for stop in scene.way.stops where stop.kind != .file && !delegation.isAdministrator(stop.status.owner) {
+        if !scene.users.contains(stop.status.owner) { scene.users.append(stop.status.owner) }
+      }
+    }
+    return scene
+  }
+
+  private static func host(of entry: [UInt8], _ trail: inout Trail) throws(Refusal) -> Directory {
+    do throws(Errno) {
+      try trail.follow(entry, toDirectory: true)
+      return try trail.takeDirectory()
+    } catch {
+      throw HostsDirectory.refusalOfEntry(error)
+    }
+  }
+
+  private static func follow(_ trail: inout Trail, to name: [UInt8]) throws(Refusal) {
+    do throws(Errno) { try trail.follow(name) } catch { throw HostsDirectory.refusalOfSocket(error) }
+  }
+
+  private func judge(_ trail: borrowing Trail, _ way: Way) throws(Refusal) -> Verdict {
+    let user = try hosts.delegation?.onlyUser(trail)
+    if let user, hosts.delegation?.isOwner(user, of: trail.status) == false {
+      if user == Delegation.nobody { throw .socketOfAnother(than: user) }
+      return .unknown
+    }
+    guard trail.mayBeWritten else { throw .noPermission }
+    guard way.end?.status.kind == .socket else { throw .backendRefused }
+    return settings.connects ? .served : .unknown
+  }
+
+  private static let mostEntries = 1_000_000
+  private static let mostFiles = 1000
+  private static let mostLooks = 4
+  /// In milliseconds.
+  private static let waitTime: Int32 = 100
+  private static let mostWaits = 10
+  private static let mostWaitsInAll = 100
+}

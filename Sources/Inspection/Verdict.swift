@@ -1,0 +1,47 @@
+package import Kernel
+package import Wire
+
+/// What becomes of a client who asks for an entry's name.
+package enum Verdict: Equatable, Sendable {
+  case served
+  /// It waits until the backlog has room, and gets alert 80 if that takes too long.
+  case waits
+  case refused(Refusal)
+  /// No client can ask for it: what it asks for instead is another name.
+  case unreachable
+  /// Not known without connecting to the backend.
+  case unknown
+
+  /// The alert that the client gets; nil if none, or if nobody can tell.
+  package var alert: Alert? { if case .refused(let refusal) = self { refusal.alert } else { nil } }
+}
+
+/// What is to be said of one entry of the hosts directory.
+package struct EntryReport {
+  /// Its name in the hosts directory.
+  package let entry: [UInt8]
+  /// The hostname; nil where it cannot be known, as of a hashed one.
+  package let host: HostName?
+  package internal(set) var verdict: Verdict
+  package internal(set) var header: ProxyHeader?
+  /// The socket's own path, and what tells it from others.
+  package internal(set) var socket: [UInt8]?
+  package internal(set) var backend: FileIdentity?
+  package internal(set) var leavesTree = false
+  /// What was learnt of its certificate, with `--tls`.
+  package var certificate: JSON?
+  /// The host directory could be searched, but not listed.
+  package internal(set) var isUnlisted = false
+  package internal(set) var findings: [Finding] = []
+
+  init(_ entry: [UInt8], _ host: HostName?, _ verdict: Verdict) {
+    self.entry = entry
+    self.host = host
+    self.verdict = verdict
+  }
+
+  /// The gravest of its findings.
+  package var severity: Finding.Severity? { findings.map(\.severity).max() }
+
+  package mutating func add(_ finding: Finding) { findings.append(finding) }
+}

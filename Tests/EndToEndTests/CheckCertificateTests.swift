@@ -1,0 +1,105 @@
+import Foundation
+import Testing
+
+/// `sniproxy-check --tls`, with real backends.
+@Suite(.scratch, .requires("openssl", "nginx"))
+struct CheckCertificateTests {
+  private let hosts: HostsDirectory
+
+  init() throws { hosts = try HostsDirectory() }
+
+  private func codes(_ check: Check, _ name: String) throws -> [String] {
+    try check.entry(name).findings.filter { $0.severity != "note" }.map(\.code)
+  }
+
+  @Test func `what certificates say`() throws {
+    let both = try Certificate("a.test", "b.test")
+    let other = try Certificate("other.test")
+    _ = try Nginx(at: hosts.add("a.test").socket, both, listen: "http2")
+    _ = try Nginx(at: hosts.add("b.test").socket, both)
+    _ = try Nginx(at: hosts.add("c.test").socket, other)
+    try link("\(hosts.path)/alias.test", to: "c.test")
+    for name in ["a.test", "b.test", "c.test"] { try close("\(hosts.path)/\(name)") }
+    let check = try Check(hosts, ["--tls"])
+    #expect(check.status == .exited(1))
+    // The tests' certificates last two days.
+    #expect(try codes(check, "a.test") == ["certificate-expires-soon", "certificate-shared"])
+    #expect(try codes(check, "b.test") == ["certificate-expires-soon"])
+    #expect(try codes(check, "c.test") == ["certificate-name", "certificate-expires-soon"])
+    #expect(try check.entry("a.test").codes.contains("certificate-untrusted"))
+    #expect(try check.entry("b.test").codes.contains("certificate-shared"), "noted, without HTTP/2")
+    #expect(try check.entry("a.test").findings.contains { $0.text.contains("b.test") })
+    #expect(try codes(check, "alias.test") == ["certificate-name", "certificate-expires-soon"])
+    #expect(try !Check(hosts, []).entry("c.test").codes.contains("certificate-name"), "only with --tls")
+  }
+
+  @Test func `through a PROXY header`() throws {
+    let certificate = try Certificate("v1.test", "v2.test", "none.test")
+    for (name, flags) in [("v1.test", [HostsDirectory.Flag.v1]), ("v2.test", [.v2]), ("none.test", [])] {
+      let entry = try hosts.add(name)
+      _ = try Nginx(at: entry.socket, certificate, listen: "proxy_protocol")
+      for flag in flags { try entry.add(flag) }
+      try close(entry.path)
+    }
+    let check = try Check(hosts, ["--tls"])
+    #expect(try codes(check, "v1.test") == ["certificate-expires-soon"])
+    #expect(try codes(check, "v2.test") == ["certificate-expires-soon"])
+    #expect(try codes(check, "none.test") == ["tls-failed"])
+  }
+
+  @Test func `times and authorities`() throws {
+    let scratch = try Scratch.current.directory("ca")
+    let faketime = [
+      ("past.test", "-2 days", "-1 day"), ("future.test", "+2 days", "+90 days"), ("good.test", "-1 day", "+90 days"),
+    ]
+    try run(
+      "sh", "-c",
+      "cd \(scratch) && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj /CN=CA -keyout ca.key -out ca.pem"
+    )
+    for (name, from, to) in faketime {
+      let script = """
+        cd \(scratch) && mkdir \(name) && cd \(name) && touch index && echo 01 >serial &&
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=\(name) -keyout key.pem -out csr.pem &&
+        printf '[ca]\\ndefault_ca=d\\n[d]\\ndatabase=index\\nserial=serial\\nnew_certs_dir=.\\ndefault_md=sha256\\npolicy=p\\nx509_extensions=x\\n[p]\\ncommonName=supplied\\n[x]\\nsubjectAltName=DNS:\(name)\\n' >ca.cnf &&
+        openssl ca -batch -config ca.cnf -cert ../ca.pem -keyfile ../ca.key -in csr.pem -out certificate.pem \
+          -startdate $(date -u -d '\(from)' +%Y%m%d%H%M%SZ) -enddate $(date -u -d '\(to)' +%Y%m%d%H%M%SZ)
+        """
+      let made = try run("sh", "-c", script)
+      guard made.status == .exited(0) else { throw Failure(made.error) }
+      let entry = try hosts.add(name)
+      try serve(entry.socket, "\(scratch)/\(name)")
+      try close(entry.path)
+    }
+    let check = try Check(["--tls", "--json", hosts.path], environment: ["SSL_CERT_FILE": "\(scratch)/ca.pem"])
+    #expect(try codes(check, "past.test") == ["certificate-expired"])
+    #expect(try codes(check, "future.test") == ["certificate-not-yet-valid"])
+    #expect(try check.entry("good.test").codes == [], "trusted, and in its time")
+    #expect(try Check(hosts, ["--tls"]).entry("good.test").codes == ["certificate-untrusted"])
+  }
+
+  @Test func `backends that do not speak TLS, or nothing`() throws {
+    try hosts.addBackend("silent.test").serve { connection in _ = try connection.receiveAll() }
+    try hosts.addBackend("http.test").serve { connection in
+      _ = try connection.awaitSome()
+      try connection.send("HTTP/1.1 400 Bad Request\r\n\r\n")
+    }
+    try hosts.addBackend("closes.test").serve { _ in }
+    for name in ["silent.test", "http.test", "closes.test"] { try close("\(hosts.path)/\(name)") }
+    let start = ContinuousClock.now
+    let check = try Check(hosts, ["--tls"])
+    for name in ["silent.test", "http.test", "closes.test"] {
+      #expect(try codes(check, name) == ["tls-failed"], "\(name)")
+    }
+    #expect(ContinuousClock.now - start < .seconds(2 * patience))
+  }
+
+  /// An nginx with a certificate and key of its own.
+  private func serve(_ socket: String, _ directory: String) throws {
+    _ = try Nginx(at: socket, Certificate(at: directory))
+  }
+
+  /// So that no finding tells of others who may write to its socket.
+  private func close(_ path: String) throws {
+    try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: path)
+  }
+}

@@ -1,0 +1,100 @@
+import Foundation
+import Synchronization
+import Testing
+
+/// sniproxy-check in a hosts directory of people who mean it harm.
+@Suite(.scratch)
+struct CheckHostileTests {
+  @Test func `no name steers the terminal`() throws {
+    let hosts = try HostsDirectory()
+    let evil = "\u{1b}[2J\u{7}\r\n\t\u{202e}\u{85}'\"\\"
+    for name in ["\(evil).test", "own.test", "link.test"] { try hosts.add(name) }
+    try link("\(hosts.path)/own.test/tls-sock\u{1b}[1m", to: "x")
+    try link("\(hosts.path)/link.test/tls-socket", to: "\(evil)/\u{1b}]0;x\u{7}")
+    let bytes: [UInt8] = Array("\(hosts.path)/".utf8) + [0xff, 0x9b, 0x31, 0x6d, 0]
+    try #require(
+      unsafe bytes.withUnsafeBytes { unsafe mkdir($0.assumingMemoryBound(to: CChar.self).baseAddress!, 0o755) } == 0)
+    for option in ["--color=never", "--json"] {
+      let check = try Check(option, hosts.path)
+      #expect(check.status == .exited(1))
+      let output = try Data(contentsOf: URL(filePath: check.outputPath))
+      #expect(output.allSatisfy { $0 == 0x0a || 0x20...0x7e ~= $0 }, "\(check.output)")
+    }
+    #expect(try Check(hosts, []).report().entries.count == 4)
+  }
+
+  @Test func `nothing of users is opened`() throws {
+    let hosts = try HostsDirectory()
+    let path = try hosts.add("a.test").path
+    for name in ["tls-socket", "send-proxy-v1", "other"] { unsafe mkfifo("\(path)/\(name)", 0o666) }
+    unsafe mkfifo("\(hosts.path)/fifo.test", 0o666)
+    try link("\(hosts.path)/zero.test", to: "/dev/zero")
+    try link(hosts.add("tty.test").socket, to: "/dev/tty")
+    try link(hosts.add("proc.test").socket, to: "/proc/self/fd/0")
+    #expect(try Check(hosts, []).report().entries.count == 5)
+  }
+
+  @Test func `a host directory with many files is no burden`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("a.test").answer("a")
+    for number in 0..<20_000 {
+      let file = unsafe open("\(hosts.path)/a.test/send-proxy-v1\(number)", O_CREAT | O_WRONLY | O_CLOEXEC, 0o644)
+      try #require(file >= 0)
+      close(file)
+    }
+    let entry = try Check(hosts, []).entry("a.test")
+    #expect(entry.verdict == "served" && entry.codes.contains("not-listed") && entry.findings.count < 20)
+  }
+
+  @Test func `long ways and loops end`() throws {
+    let hosts = try HostsDirectory()
+    for (name, target) in [
+      ("loop.test", "loop.test"), ("dots.test", String(repeating: "./", count: 2000) + "x"),
+      ("up.test", String(repeating: "../", count: 1300) + "etc"), ("far.test", String(repeating: "x/", count: 2000)),
+    ] {
+      try link("\(hosts.path)/\(name)", to: target)
+    }
+    let report = try Check(hosts, []).report()
+    #expect(report.entries.count == 4 && report.entries.allSatisfy { $0.verdict == "refused" })
+  }
+
+  /// Entries and links that are replaced all the time: it says what was there at some moment, or that it changed.
+  @Test func `what changes while it is looked at`() throws {
+    let hosts = try HostsDirectory()
+    let sockets = try (0..<2).map { number in
+      let socket = Scratch.current.file("socket")
+      try Listener(.unix(socket)).answer("\(number)")
+      return socket
+    }
+    let path = try hosts.add("link.test").socket
+    let other = try hosts.add("other.test").path
+    try link(path, to: sockets[0])
+    let isDone = Mutex(false)
+    let swapper = DispatchGroup()
+    Scratch.current.start(in: swapper) {
+      var number = 0
+      while !isDone.withLock({ $0 }) {
+        number += 1
+        unsafe symlink(number % 3 == 0 ? "nowhere" : sockets[number % 3 - 1], path + ".next")
+        unsafe rename(path + ".next", path)
+        unsafe rename(other, "\(other).away")
+        unsafe rename("\(other).away", other)
+      }
+    }
+    defer {
+      isDone.withLock { $0 = true }
+      swapper.wait()
+    }
+    for _ in 0..<30 {
+      let check = try Check(hosts, [], names: ["link.test", "other.test"])
+      #expect([.exited(0), .exited(1)].contains(check.status), "\(check.error)")
+      let entry = try check.entry("link.test")
+      switch entry.verdict {
+      case "served":
+        #expect(sockets.contains(entry.socket ?? "") || entry.codes.contains("changed"), "\(entry)")
+      case "refused": #expect(entry.alert == 112 && !entry.findings.isEmpty, "\(entry)")
+      default: Issue.record("\(entry)")
+      }
+    }
+  }
+}

@@ -1,0 +1,256 @@
+import Foundation
+import Testing
+
+/// The program `sniproxy-check`, as a person runs it.
+@Suite(.scratch)
+struct CheckTests {
+  // MARK: - The command line
+
+  @Test func `wrong usage is status 100`() throws {
+    for arguments in [
+      ["--nonsense"], ["--color", "blue"], ["--tls", "--no-connect"], ["/nonexistent"], ["/etc/hostname"],
+      ["/", "*.example"], ["--user", "no-such-user", "/"], ["--hello", "-", "--tls"], ["--hello", "/dev/null"],
+    ] {
+      let check = try Check(arguments)
+      #expect(check.status == .exited(100) && check.output == "", "\(arguments): \(check.error)")
+      #expect(check.error.hasPrefix("sniproxy-check: "), "\(arguments): \(check.error)")
+    }
+  }
+
+  @Test func `help and version are success, in 80 columns`() throws {
+    let help = try Check("--help")
+    #expect(help.status == .exited(0) && help.error == "")
+    #expect(help.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
+    let version = try Check("--version")
+    #expect(version.status == .exited(0) && version.output.contains(/^[0-9]+\.[0-9]+\.[0-9]+\n$/))
+  }
+
+  @Test func `a failed system call is status 111`() throws {
+    let hosts = try HostsDirectory()
+    let full = try run(
+      "sh", "-c", "\"$0\" \"$1\" >/dev/full", try Program.path("sniproxy-check"), hosts.path)
+    #expect(full.status == .exited(111))
+    #expect(full.error == "sniproxy-check: cannot write: standard output: No space left on device (ENOSPC)\n")
+    let hello = try Check("--hello", "/nonexistent")
+    #expect(hello.status == .exited(111) && hello.error.contains("cannot read: /nonexistent: No such file"))
+  }
+
+  @Test(.requiresRoot) func `a hosts directory that may not be listed takes names`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("a.test").answer("a")
+    for path in ["a.test/tls-socket", "a.test"] {
+      try mode("\(hosts.path)/\(path)", 0o777 & ~0o22 | (path == "a.test" ? 0 : 0o22))
+    }
+    try mode(hosts.path, 0o711)
+    let all = try Check("--user", "4000", hosts.path)
+    #expect(all.status == .exited(111) && all.error.contains("give names"), "\(all.error)")
+    let one = try Check("--user", "4000", hosts.path, "a.test")
+    #expect(one.status == .exited(0), "\(one.output)")
+    try mode(hosts.path, 0o700)
+    let none = try Check("--user", "4000", hosts.path, "a.test")
+    #expect(none.status == .exited(1) && none.output.contains("may not search the hosts directory"), "\(none.output)")
+  }
+
+  @Test(.requiresRoot) func `only root can become another user`() throws {
+    let done = try run(
+      "setpriv", "--reuid=4000", "--clear-groups", try Program.path("sniproxy-check"), "--user", "4001", "/")
+    #expect(done.status == .exited(100) && done.error.contains("only root can become another user"))
+  }
+
+  @Test(.requiresRoot) func `root is told that sniproxy may be another user`() throws {
+    let hosts = try HostsDirectory()
+    #expect(try Check("--json", hosts.path).report().findings.map(\.code) == ["as-root"])
+    #expect(try Check("--json", "--user", "4000", hosts.path).report().findings.map(\.code) == [])
+  }
+
+  @Test func `all is well`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("a.test").answer("a")
+    let check = try Check(hosts.path)
+    #expect(check.status == .exited(0) && check.error == "")
+    #expect(check.output.hasPrefix("a.test: ok: \(hosts.path)/a.test/tls-socket\n"))
+    #expect(check.output.hasSuffix("1 entry: 1 well, 0 with warnings, 0 with problems\n"))
+    #expect(try Check("--quiet", hosts.path).output == "")
+    #expect(try Check(hosts, []).report().ok)
+  }
+
+  @Test func `the working directory is the default`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.add("a.test")
+    let child = try Child(try Program.path("sniproxy-check"), workingDirectory: hosts.path)
+    #expect(try child.wait() == .exited(1))
+    #expect(child.output.contains("there is no tls-socket in a.test\n"), "\(child.output)")
+    #expect(child.output.contains("ln -sfn SOCKET a.test/tls-socket"))
+  }
+
+  @Test func `colour where it is asked for, and on no file`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.add("a.test")
+    #expect(try !Check(hosts.path).output.contains("\u{1b}"))
+    #expect(try Check("--color", "always", hosts.path).output.contains("\u{1b}[31mproblem\u{1b}[0m"))
+    #expect(try !Check("--color", "never", hosts.path).output.contains("\u{1b}"))
+    let script = "script -qec '\(try Program.path("sniproxy-check")) \(hosts.path)' /dev/null"
+    #expect(try run("sh", "-c", script, environment: ["TERM": "xterm"]).output.contains("\u{1b}[31m"))
+    #expect(
+      try !run("sh", "-c", script, environment: ["TERM": "xterm", "NO_COLOR": "1"]).output.contains("\u{1b}[31m"))
+    #expect(try !run("sh", "-c", script, environment: ["TERM": "dumb"]).output.contains("\u{1b}[31m"))
+  }
+
+  // MARK: - What it finds
+
+  /// Does what it says, and looks again.
+  private func mend(_ hosts: HostsDirectory, _ name: String, _ options: [String] = [], choice: Int = 0) throws {
+    let entry = try Check(hosts, options).entry(name)
+    let mends = entry.findings.compactMap { $0.mends.isEmpty ? nil : $0.mends[min(choice, $0.mends.count - 1)] }
+    try #require(!mends.isEmpty, "\(entry)")
+    for mend in mends {
+      let done = try run("bash", "-c", mend)
+      #expect(done.status == .exited(0), "\(mend): \(done.error)")
+    }
+  }
+
+  @Test(arguments: ["Upper.Test", "dot.test.", "bücher.test", "it's.TEST", "a b\u{1b}\n.test"])
+  func `a name that no client can reach is renamed`(name: String) throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend(name).answer("a")
+    let entry = try #require(try Check(hosts, []).report().entries.first)
+    #expect(entry.verdict == "unreachable" && entry.codes == ["name-unreachable"], "\(entry)")
+    guard !entry.mends.isEmpty else {
+      #expect(name.contains(" ") || name.contains("'"))
+      return
+    }
+    try mend(hosts, entry.entry)
+    #expect(try Check(hosts, []).report().ok)
+  }
+
+  @Test func `a plain name with --hashed is renamed to its sum`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("Shop.example").answer("a")
+    try mend(hosts, "Shop.example", ["--hashed"])
+    #expect(try Check(hosts, ["--hashed"]).report().ok)
+    #expect(try Proxy(hosts, "--hashed").ask("shop.example") == "a")
+  }
+
+  @Test func `a name that is there already is not overwritten`() throws {
+    let hosts = try HostsDirectory()
+    for name in ["a.test", "A.test"] { try hosts.addBackend(name).answer("a") }
+    #expect(try Check(hosts, []).entry("A.test").mends.allSatisfy { !$0.hasPrefix("mv") })
+  }
+
+  @Test func `misspelt files`() throws {
+    let hosts = try HostsDirectory()
+    let path = try hosts.add("a.test").path
+    try Listener(.unix("\(path)/tls_socket")).answer("a")
+    try Data().write(to: URL(filePath: "\(path)/send_proxy-V2"))
+    try Data().write(to: URL(filePath: "\(path)/index.html"))
+    let entry = try Check(hosts, []).entry("a.test")
+    #expect(entry.codes == ["no-socket", "unknown-file"], "\(entry)")
+    try mend(hosts, "a.test")
+    try mode("\(path)/tls-socket", 0o600)
+    let mended = try Check(hosts, []).entry("a.test")
+    #expect(mended.verdict == "served" && mended.proxyHeader == 2 && mended.findings.isEmpty, "\(mended)")
+  }
+
+  @Test func `both flags are noted`() throws {
+    let hosts = try HostsDirectory()
+    let backend = try hosts.addBackend("a.test", flags: .v1, .v2)
+    backend.answer("a")
+    try mode("\(hosts.path)/a.test/tls-socket", 0o700)
+    let check = try Check(hosts, [])
+    #expect(check.status == .exited(0))
+    let entry = try check.entry("a.test")
+    #expect(entry.codes == ["both-flags"] && entry.proxyHeader == 2)
+  }
+
+  @Test func `a socket for everybody beside a flag lets anyone forge addresses`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("a.test", flags: .v1).answer("a")
+    try hosts.addBackend("plain.test").answer("a")
+    for name in ["a.test", "plain.test"] { try mode("\(hosts.path)/\(name)/tls-socket", 0o777) }
+    let check = try Check(hosts, [])
+    #expect(check.status == .exited(1))
+    #expect(try check.entry("a.test").codes == ["forgeable"])
+    #expect(try check.entry("plain.test").codes == [])
+    // Who cannot come near it cannot write to it.
+    for path in ["\(hosts.path)/a.test", hosts.path] {
+      try mode(path, 0o750)
+      #expect(try Check(hosts, []).entry("a.test").codes == [], "\(path)")
+      try mode(path, 0o755)
+    }
+  }
+
+  @Test func `links out of the hosts directory are problems in a chroot`() throws {
+    let hosts = try HostsDirectory()
+    let socket = Scratch.current.file("socket")
+    try Listener(.unix(socket)).answer("a")
+    try link(hosts.add("out.test").socket, to: socket)
+    try hosts.addBackend("in.test").answer("a")
+    try link("\(hosts.path)/alias.test", to: "in.test")
+    try link("\(hosts.path)/up.test", to: "../\(URL(filePath: hosts.path).lastPathComponent)/in.test")
+    let usual = try Check(hosts, [])
+    #expect(usual.status == .exited(0))
+    #expect(try usual.report().findings.contains { $0.code == "leaves-tree" && $0.text.hasPrefix("2 entries") })
+    let chroot = try Check(hosts, ["--chroot"])
+    #expect(chroot.status == .exited(1))
+    for (name, leaves) in [("out.test", true), ("up.test", true), ("in.test", false), ("alias.test", false)] {
+      #expect(try chroot.entry(name).codes == (leaves ? ["leaves-tree"] : []), "\(name)")
+    }
+  }
+
+  @Test func `a hosts directory that anybody may change`() throws {
+    let hosts = try HostsDirectory()
+    try mode(hosts.path, 0o777)
+    let check = try Check(hosts, [])
+    #expect(try check.report().findings.contains { $0.code == "hosts-open-to-all" } && check.status == .exited(1))
+    try mode(hosts.path, 0o1777)
+    #expect(try Check(hosts, []).report().ok)
+  }
+
+  @Test func `a name that is like another`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("shop.example").answer("a")
+    let entry = try Check(hosts, [], names: ["shpo.example"]).entry("shpo.example")
+    #expect(entry.codes == ["no-entry"] && entry.alert == 112)
+    #expect(entry.findings[0].text.contains("is shop.example meant?"))
+  }
+
+  // MARK: - Permissions
+
+  @Test(.requiresRoot, .requires("setfacl"), arguments: [0, 1])
+  func `what is closed to the user is opened by what it says`(choice: Int) throws {
+    let hosts = try HostsDirectory()
+    let home = try Scratch.current.directory("home")
+    let site = HostsDirectory(path: home)
+    try site.addBackend("site").answer("served")
+    try link("\(hosts.path)/a.test", to: "\(home)/site")
+    for (path, bits) in [("site/tls-socket", 0o600), ("site", 0o700), ("", 0o700)] { try mode("\(home)/\(path)", bits) }
+    for expected in ["\(home)", "\(home)/site", "\(home)/site/tls-socket"] {
+      let entry = try Check(hosts, ["--user", "4000"]).entry("a.test")
+      #expect(entry.codes == ["no-permission"] && entry.findings[0].text.contains(" \(expected) (mode "), "\(entry)")
+      try mend(hosts, "a.test", ["--user", "4000"], choice: choice)
+    }
+    #expect(try Check(hosts, ["--user", "4000"]).entry("a.test").verdict == "served")
+    #expect(try Proxy(hosts, "--user", "4000").ask("a.test") == "served")
+  }
+
+  @Test(.requiresRoot) func `whose a delegated name is, and what mends it`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("a.test").answer("a")
+    let path = "\(hosts.path)/a.test"
+    try mode("\(path)/tls-socket", 0o666)
+    guard unsafe chown(path, 4321, 4321) == 0 else { throw Failure(lastError) }
+    for (choice, owner) in [(0, "user 4321"), (1, "user 4321")] {
+      let entry = try Check(hosts, []).entry("a.test")
+      #expect(entry.codes == ["socket-of-another"] && entry.findings[0].text.contains("\(owner) has a say"), "\(entry)")
+      try mend(hosts, "a.test", choice: choice)
+      #expect(try Check(hosts, []).entry("a.test").verdict == "served")
+      guard unsafe chown(path, 4321, 4321) == 0, unsafe chown("\(path)/tls-socket", 0, 0) == 0 else {
+        throw Failure(lastError)
+      }
+    }
+  }
+
+  private func mode(_ path: String, _ mode: Int) throws {
+    try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+  }
+}

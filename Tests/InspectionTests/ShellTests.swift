@@ -1,0 +1,28 @@
+import Inspection
+import Testing
+
+@Suite struct ShellTests {
+  @Test(arguments: [
+    ("shop.example", "shop.example"), ("", "''"), ("a b", "'a b'"), ("it's", #"'it'\''s'"#),
+    ("$(reboot)", "'$(reboot)'"),
+    ("bücher", "'bücher'"), ("a\u{1b}[31m", #"$'a\033[31m'"#), ("a\nb", #"$'a\012b'"#), ("a\\b'\t", #"$'a\\b\'\011'"#),
+    ("a\u{202e}b", #"$'a\342\200\256b'"#), ("e\u{301}", #"$'e\314\201'"#), ("-x", "-x"),
+  ])
+  func `a name is one word, and shows what it is`(name: String, word: String) {
+    #expect(shellWord(Array(name.utf8)) == word)
+  }
+
+  @Test func `what is not UTF-8 is escaped`() {
+    #expect(shellWord([0xff, 0x61]) == #"$'\377a'"#)
+  }
+
+  @Test func `a path is no option`() {
+    #expect(shellPath(Array("-rf".utf8)) == "./-rf")
+    #expect(shellPath(Array("/a".utf8)) == "/a")
+  }
+
+  @Test func `JSON escapes what RFC 8259 says, and what could steer a terminal`() {
+    let value = JSON.object([("a\"", .array([.null, .bool(true), .number(-3), .string("\u{1b}\\ü\u{1f600}")]))])
+    #expect(value.text == #"{"a\"":[null,true,-3,"\u001b\\\u00fc\ud83d\ude00"]}"#)
+  }
+}
