@@ -64,7 +64,8 @@ struct ManualPage: CustomStringConvertible {
   }
   var description: String { file }
 
-  static let all = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted().map(ManualPage.init)
+  static let all = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted().map(
+    ManualPage.init)
 
   private static let directory = "\(Program.package)/man"
 }
