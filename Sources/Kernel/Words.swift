@@ -1,11 +1,12 @@
-package import Synchronization
+public import Synchronization
 
 /// Memory of 64-bit words, each of which one thread writes and all may read: so a change takes neither a lock nor an
 /// instruction that waits for other processors.
 ///
-/// It is never given back.
-@safe package struct Words: @unchecked Sendable {
-  package let count: Int
+/// It is never given back. What is public here is so that it becomes part of the code that uses it: the compiler takes nothing of
+/// package access into another module.
+@safe public struct Words: @unchecked Sendable {
+  @usableFromInline package let count: Int
   @usableFromInline let base: UnsafeMutablePointer<Atomic<UInt64>>
 
   /// Words that are all 0, from the start of a cache line on.
@@ -32,13 +33,13 @@ package import Synchronization
     return unsafe Words(base + range.lowerBound, range.count)
   }
 
-  @inlinable package subscript(place: Int) -> UInt64 {
-    get {
-      precondition(place >= 0 && place < count)
+  @inlinable public subscript(place: Int) -> UInt64 {
+    @inline(__always) get {
+      assert(place >= 0 && place < count)
       return unsafe base[place].load(ordering: .relaxed)
     }
-    nonmutating set {
-      precondition(place >= 0 && place < count)
+    @inline(__always) nonmutating set {
+      assert(place >= 0 && place < count)
       unsafe base[place].store(newValue, ordering: .relaxed)
     }
   }

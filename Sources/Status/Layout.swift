@@ -1,9 +1,6 @@
-import Kernel
-import Wire
-
 /// Where things are in a status file: 64-bit words in the machine's byte order. First the header, which the main thread
 /// writes, then a block of the log's thread, then one of each worker. Each begins with a cache line of its own.
-package enum Layout {
+@usableFromInline package enum Layout {
   /// Changes with every change here, and with every case of what is counted.
   package static let version: UInt64 = 1
 
@@ -33,28 +30,29 @@ package enum Layout {
   }
 
   package enum Log {
-    static let start = wholeLines(Header.count)
-    static let count = wholeLines(LogLine.allCases.count)
+    static let start = 24
+    static let count = 8
   }
 
-  /// Words of a worker's block. What changes most often comes first, in one cache line.
-  package enum Worker {
-    static let lastTurn = 0
-    static let uploaded = 1
-    static let downloaded = 2
-    static let pipes = 3
-    static let stages = 4
-    static let accepted = stages + Stage.allCases.count
-    static let relayed = accepted + 1
-    static let ends = relayed + 1
-    static let cutAtStop = ends + RelayEnd.allCases.count
-    static let accepting = cutAtStop + 1
-    static let troubles = accepting + Accepting.allCases.count
-    static let headers = troubles + AcceptTrouble.allCases.count
-    static let missingPipes = headers + 2
-    static let refusals = missingPipes + 1
-    static let times = refusals + Refusal.Kind.allCases.count
-    static let count = wholeLines(times + Step.allCases.count * Times.count)
+  /// Words of a worker's block. What changes most often comes first, in one cache line. Where there are several of a kind, it is
+  /// the place of the first. (Numbers, since the compiler would work out sums when the program runs.)
+  @usableFromInline package enum Worker {
+    @inlinable static var lastTurn: Int { 0 }
+    @inlinable static var uploaded: Int { 1 }
+    @inlinable static var downloaded: Int { 2 }
+    @inlinable static var pipes: Int { 3 }
+    @inlinable static var missingPipes: Int { 4 }
+    static let stages = 5
+    static let accepted = 9
+    static let relayed = 10
+    static let ends = 11
+    static let cutAtStop = 16
+    static let accepting = 17
+    static let troubles = 20
+    static let headers = 23
+    static let refusals = 25
+    static let times = 54
+    static let count = 120
 
     static func start(_ number: Int) -> Int { Log.start + Log.count + number * count }
   }
@@ -63,14 +61,16 @@ package enum Layout {
   package enum Times {
     static let sum = 0
     static let buckets = 1
-    static let count = buckets + bounds.count + 1
+    static let count = 21
 
-    /// The longest time that a bucket counts, in nanoseconds: from 10 microseconds to 10 seconds.
+    /// The longest time that a bucket counts, in nanoseconds: 1, 2.5 and 5 in each decade from 10 microseconds to 10 seconds.
     package static let bounds: [Int64] = [
-      10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+      shortest, 25_000, 50_000, 100_000, 250_000, 500_000,
       1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, 100_000_000, 250_000_000, 500_000_000,
       1_000_000_000, 2_500_000_000, 5_000_000_000, 10_000_000_000,
     ]
+    static let boundCount = 19
+    static let shortest: Int64 = 10_000
   }
 
   /// Of the whole file.
@@ -78,9 +78,4 @@ package enum Layout {
 
   /// As many as `--workers` can ask for, and more.
   static let mostWorkers = 4096
-
-  private static func wholeLines(_ count: Int) -> Int {
-    let line = Words.cacheLine / 8
-    return (count + line - 1) / line * line
-  }
 }

@@ -1,9 +1,9 @@
-import Kernel
+public import Kernel
 package import Wire
 
-/// What one worker counts. Only its thread may use it.
-package struct Tally: Sendable {
-  private let words: Words
+/// What one worker counts. Only its thread may use it. What is public is so for speed, as with `Words`.
+public struct Tally: Sendable {
+  @usableFromInline let words: Words
 
   /// Counts that nobody reads.
   package init() { words = Words(count: Layout.Worker.count) }
@@ -13,13 +13,15 @@ package struct Tally: Sendable {
   // MARK: - The loop
 
   /// The loop turned at this time of the monotonic clock.
-  package func turned(at now: Int64) { words[Layout.Worker.lastTurn] = UInt64(bitPattern: now) }
+  @inlinable @inline(__always) public func turned(at now: Int64) {
+    words[Layout.Worker.lastTurn] = UInt64(bitPattern: now)
+  }
 
   /// When it last turned.
   package var lastTurn: Int64 { Int64(bitPattern: words[Layout.Worker.lastTurn]) }
 
   /// Pipes that it holds, and how often it could have none.
-  package func holds(pipes: Int, missed: Int) {
+  @inlinable @inline(__always) public func holds(pipes: Int, missed: Int) {
     words[Layout.Worker.pipes] = UInt64(pipes)
     words[Layout.Worker.missingPipes] = UInt64(missed)
   }
@@ -58,9 +60,9 @@ package struct Tally: Sendable {
   }
 
   /// Bytes that were delivered to the backend, and to the client.
-  package func moved(up: UInt64, down: UInt64) {
-    add(up, at: Layout.Worker.uploaded)
-    add(down, at: Layout.Worker.downloaded)
+  @inlinable @inline(__always) public func moved(up: UInt64, down: UInt64) {
+    words[Layout.Worker.uploaded] &+= up
+    words[Layout.Worker.downloaded] &+= down
   }
 
   package func refused(_ kind: Refusal.Kind) { add(1, at: Layout.Worker.refusals + kind.rawValue) }
@@ -69,16 +71,18 @@ package struct Tally: Sendable {
 
   package func cutAtStop() { add(1, at: Layout.Worker.cutAtStop) }
 
-  /// The only thread that writes needs no instruction that others would have to wait for.
   private func add(_ more: UInt64, at place: Int) { words[place] &+= more }
 
+  /// The first of `Layout.Times.bounds` that is not shorter: in each decade 1, 2.5 and 5.
   static func bucket(_ time: Int64) -> Int {
-    var (low, high) = (0, Layout.Times.bounds.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if time <= Layout.Times.bounds[middle] { high = middle } else { low = middle + 1 }
+    var decade = Layout.Times.shortest
+    for bucket in stride(from: 0, to: Layout.Times.boundCount - 1, by: 3) {
+      if time <= decade { return bucket }
+      if time <= decade / 2 * 5 { return bucket + 1 }
+      if time <= decade * 5 { return bucket + 2 }
+      decade *= 10
     }
-    return low
+    return time <= decade ? Layout.Times.boundCount - 1 : Layout.Times.boundCount
   }
 }
 
