@@ -104,6 +104,9 @@ let package = Package(
     .testTarget(
       name: "InspectionTests", dependencies: ["Inspection", "Kernel", "Relay", "Wire"], cSettings: gnu,
       swiftSettings: swift),
-    .testTarget(name: "EndToEndTests", swiftSettings: swift),
+    .executableTarget(
+      name: "status-probe", dependencies: ["Status", "Kernel", "Wire"], path: "Tests/StatusProbe", cSettings: gnu,
+      swiftSettings: swift, linkerSettings: packed),
+    .testTarget(name: "EndToEndTests", dependencies: ["Wire"], swiftSettings: swift),
   ]
 )

@@ -121,7 +121,7 @@ struct FairShareTests {
     let waiting = try (0..<100).map { _ in try proxy.connect(Passage.hello) }
     for client in waiting { #expect(try client.receiveAlert() == 80) }
     #expect(!proxy.log.contains("--max-per-host"))
-    #expect(proxy.log.contains("its backlog is full"))
+    try eventually("the log to tell it") { proxy.log.contains("its backlog is full") }
     withExtendedLifetime((backend, fill)) {}
   }
 
@@ -233,7 +233,7 @@ extension Proxy {
 
 extension Connection {
   /// Waits for the end of a connection that gets no alert.
-  fileprivate func expectClosed() throws {
+  func expectClosed() throws {
     guard case .ended = try awaitSome() else { throw Failure("it got something") }
     close()
   }
