@@ -59,6 +59,8 @@ struct SandboxTests {
       let written = try machine.run("touch", "\(root)\(place)/new")
       #expect(written.error.contains("Read-only file system"), "\(place): \(written)")
     }
+    // The status file's directory alone, for its counters.
+    #expect(try machine.run("touch", "\(root)/run/sniproxy/new").status == .exited(0))
     let grouped = try machine.run("mkdir", "\(root)/sys/fs/cgroup/new")
     #expect(grouped.error.contains("Read-only file system"), "\(grouped)")
     for program in ["/bin/sh", "/usr/bin/env", "/usr/bin/openssl"] {
@@ -128,7 +130,7 @@ struct SandboxTests {
         SystemCallErrorNumber=
         Restart=no
         ExecStart=
-        ExecStart=/usr/local/sbin/sniproxy --hosts /srv/sniproxy --connect-timeout 0.5 --access-log
+        ExecStart=/usr/local/sbin/sniproxy --hosts /srv/sniproxy --connect-timeout 0.5 --access-log --status %t/sniproxy/status
         """)
     let pages = try Scratch.current.directory("pages")
     let large = "\(pages)/large"

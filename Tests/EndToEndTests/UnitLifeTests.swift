@@ -88,6 +88,27 @@ struct UnitLifeTests {
     #expect(deployment.journal.contains("stopped: 1 connection cut"))
   }
 
+  @Test func `its status file tells who serves, and stays when the service stops`() throws {
+    let deployment = try Deployment()
+    func status() throws -> StatusReading {
+      let copy = Scratch.current.file("status")
+      #expect(
+        try deployment.machine.run("cp", "/run/sniproxy/status", copy).status == .exited(0), "\(deployment.journal)")
+      return try StatusReading(copy)
+    }
+    for command in ["start", "restart"] {
+      try deployment.systemctl(command)
+      #expect(try status().state == "running")
+      #expect(try String(status()["process"]) == deployment.property("MainPID"))
+    }
+    try deployment.systemctl("stop")
+    #expect(try status().state == "ended")
+    let modes = try deployment.machine.run("stat", "--format=%a %U", "/run/sniproxy", "/run/sniproxy/status")
+    #expect(modes.output == "755 sniproxy\n644 sniproxy\n")
+    #expect(try deployment.machine.run("ls", "-A", "/run/sniproxy").output == "status\n")
+    #expect(!deployment.journal.contains("--status"))
+  }
+
   @Test func `a process that stands still is replaced by the watchdog`() throws {
     let certificate = try Certificate("nginx.test")
     let deployment = try Deployment(dropIn: "[Service]\nWatchdogSec=1\n")
