@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import Wire
 
@@ -77,5 +78,14 @@ import Wire
   @Test(arguments: precise) func `a refusal tells the field and the number`(_ name: String, _ refusal: Refusal) throws {
     let file = try #require(Corpus.files.first { "\($0)" == name })
     #expect(progress(file.bytes) == .refused(refusal))
+  }
+
+  @Test(arguments: ["README.md", "man/sniproxy.8"])
+  func `each reason is told to who reads the log`(_ page: String) throws {
+    let package = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")
+    let text = try String(contentsOf: package.appending(path: page), encoding: .utf8)
+    let words = Set(text.split { !$0.isLetter && !$0.isNumber && $0 != "_" })
+    let missing = Refusal.Kind.allCases.map(\.key).filter { !words.contains($0[...]) }
+    #expect(missing.isEmpty)
   }
 }
