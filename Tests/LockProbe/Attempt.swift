@@ -47,7 +47,6 @@ struct Attempt {
       // Of an Internet address's length: what is connected, or listens, could be turned to it.
       Attempt(SYS_connect, 0, path, 16), Attempt(SYS_connect, 0, path, 28), Attempt(SYS_connect, 0, path, 110),
       Attempt(SYS_sendto, 0, path, 1, 0), Attempt(SYS_sendto, 0, path, 1, Int(linux_MSG_NOSIGNAL), path),
-      Attempt(SYS_recvfrom, 0, path, 1, 0, path), Attempt(SYS_recvfrom, 0, path, 1, 0x40),
       Attempt(SYS_sendmsg, 0, path, Int(linux_MSG_NOSIGNAL)), Attempt(SYS_accept4, 0, 0, 0, 0),
       Attempt(SYS_setsockopt, 0, Int(SOL_SOCKET), Int(SO_REUSEADDR)),
       Attempt(SYS_setsockopt, 0, Int(IPPROTO_TCP), Int(TCP_ULP)),
