@@ -66,7 +66,8 @@ struct Options: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Keep counters in this file, for sniproxy-status (default: off).", valueName: "file"))
+      "Keep counters in this file, for sniproxy-status (default: off).", valueName: "file"),
+    completion: .file())
   var status: String?
 
   @Flag(help: "Let users lead their names to sockets that are not theirs.")

@@ -26,7 +26,7 @@ struct CompletionTests {
     arguments: [
       ("sniproxy --hos", "sniproxy --hosts "), ("sniproxy --hosts sha", "sniproxy --hosts share/"),
       ("sniproxy --user roo", "sniproxy --user root "), ("sniproxy hel", "sniproxy hel"),
-      ("sniproxy --drain", "sniproxy --drain-timeout "),
+      ("sniproxy --drain", "sniproxy --drain-timeout "), ("sniproxy --status sha", "sniproxy --status share/"),
     ])
   func `zsh completes options, directories and users`(typed: String, completed: String) throws {
     let place = try Place()
