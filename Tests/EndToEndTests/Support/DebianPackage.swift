@@ -6,8 +6,10 @@ struct DebianPackage {
 
   init() throws {
     let directory = try Scratch.current.directory("packages")
+    // xz would take half a minute.
     let made = try Child(
-      "\(Program.package)/packaging/make-deb", [directory], environment: ["PROGRAMS": Program.directory])
+      "\(Program.package)/packaging/make-deb", [directory],
+      environment: ["PROGRAMS": Program.directory, "COMPRESSION": "gzip"])
     guard try made.wait(within: 240) == .exited(0) else { throw Failure("make-deb: \(made.error)") }
     let names = try FileManager.default.contentsOfDirectory(atPath: directory)
     guard names.count == 1, names[0].hasPrefix("sniproxy-swift_") else { throw Failure("make-deb made \(names)") }
