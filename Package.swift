@@ -27,6 +27,7 @@ let package = Package(
     .executable(name: "sniproxy", targets: ["sniproxy"]),
     .executable(name: "sniproxy-hostname", targets: ["sniproxy-hostname"]),
     .executable(name: "sniproxy-check", targets: ["sniproxy-check"]),
+    .executable(name: "sniproxy-status", targets: ["sniproxy-status"]),
   ],
   traits: [
     .default(enabledTraits: ["Systemd"]),
@@ -39,6 +40,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
   ],
   targets: [
     .target(name: "Wire", swiftSettings: swift),
@@ -90,6 +92,19 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: swift),
+    .target(name: "StatusReport", dependencies: ["Status", "Wire"], cSettings: gnu, swiftSettings: swift),
+    .executableTarget(
+      name: "sniproxy-status",
+      dependencies: [
+        "StatusReport", "Status", "Kernel", "Wire",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      cSettings: gnu, swiftSettings: swift, linkerSettings: packed),
+    .testTarget(
+      name: "StatusReportTests", dependencies: ["StatusReport", "Status", "Wire"], cSettings: gnu, swiftSettings: swift),
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: swift),
     .target(name: "CProbe", path: "Tests/CProbe", publicHeadersPath: "include", cSettings: gnu),
     .executableTarget(

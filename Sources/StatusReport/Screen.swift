@@ -1,0 +1,57 @@
+import Status
+
+extension History {
+  /// The live view, of at most `height` lines of `width` columns. What is less important gives way first.
+  ///
+  /// - Parameters:
+  ///   - now: nanoseconds since 1970
+  ///   - isUnicode: see `Chart`
+  package func screen(width: Int, height: Int, now: Int64, file: String, isUnicode: Bool) -> [String] {
+    guard width > 0, height > 0 else { return [] }
+    let lines = latest.map { page($0, width, height, now, isUnicode) } ?? ["sniproxy-status: nothing is known yet"]
+    let told = failure.map { ["cannot read \(file): \($0)"] } ?? []
+    return (lines.prefix(1) + told + lines.dropFirst()).prefix(height).map { $0.fitted(to: width) }
+  }
+
+  private func page(_ reading: Reading, _ width: Int, _ height: Int, _ now: Int64, _ isUnicode: Bool) -> [String] {
+    let sections = Sections(reading: reading, earlier: previous, now: now)
+    let slow = Sections(reading: reading, earlier: minuteAgo, now: now)
+    let times = slow.times("last minute")
+    let refusals = sections.refusals(most: height < 30 ? 3 : 5, byRate: true)
+    var page = [sections.headline.beside("q: quit", width: width)] + sections.connections
+    var room = height - page.count - (failure == nil ? 0 : 1)
+
+    func take(_ part: [String]) -> [String] {
+      guard !part.isEmpty, part.count < room else { return [] }
+      room -= part.count + 1
+      return [""] + part
+    }
+    // In the order of their importance; the chart gets what is left, within reason.
+    let flow = take(sections.flow)
+    let least = take([String](repeating: "", count: 1 + Self.lowestChart))
+    let top = take(refusals)
+    let troubles = take(sections.troubles)
+    let waits = take(times)
+    let rows = least.isEmpty ? 0 : min(Self.lowestChart + max(0, room), Self.highestChart)
+    page += flow
+    if rows > 0 {
+      let chart = Chart(throughput, width: width, height: rows, isUnicode: isUnicode)
+      let scale = "at most \(Quantity.bytes(chart.greatest)) per second"
+      page += ["", "throughput both ways".beside(scale, width: width)] + chart.rows
+    }
+    return page + top + waits + troubles
+  }
+
+  private static let lowestChart = 3
+  private static let highestChart = 12
+}
+
+extension String {
+  /// With another text at the right edge, if there is room for both.
+  fileprivate func beside(_ other: String, width: Int) -> String {
+    let room = width - count - other.count
+    return room < 2 ? self : self + String(repeating: " ", count: room) + other
+  }
+
+  fileprivate func fitted(to width: Int) -> String { String(prefix(width)) }
+}

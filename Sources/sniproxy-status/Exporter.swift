@@ -1,0 +1,191 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// Answers HTTP/1.1 on listening sockets, in one thread. What is asked is for `answer` to know.
+final class Exporter: Sendable {
+  /// Takes over the descriptors, which listen already.
+  ///
+  /// - Parameter answer: is called in the exporter's thread, once for each request
+  init(_ descriptors: [Int32], _ answer: @escaping @Sendable (Question) -> Answer) throws {
+    threads = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let loop = threads.next()
+    let guests = try loop.submit { NIOLoopBound(Guests(), eventLoop: loop) }.wait()
+    let server = ServerBootstrap(group: threads).childChannelInitializer { channel in
+      channel.eventLoop.makeCompletedFuture {
+        let guest = Guest(channel)
+        guests.value.enter(guest)
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(Patience(guest))
+        try pipeline.configureHTTPServerPipeline(
+          withEncoderConfiguration: .init(), withDecoderLimitConfiguration: Self.limits)
+        try pipeline.addHandler(Waiter(guest, answer))
+      }
+    }
+    for descriptor in descriptors { _ = try server.withBoundSocket(descriptor).wait() }
+  }
+
+  /// Ends every connection and closes the listening sockets.
+  func stop() { try? threads.syncShutdownGracefully() }
+
+  private let threads: MultiThreadedEventLoopGroup
+
+  /// Far above what Prometheus, browsers and curl send.
+  private static let limits = {
+    var limits = NIOHTTPDecoderLimitConfiguration()
+    limits.maxHeaderFieldSize = 8 << 10
+    limits.maxHeaderListSize = 16 << 10
+    limits.maxHeaderFieldCount = 64
+    return limits
+  }()
+}
+
+/// The connections that are open, so that there are never too many. In the exporter's thread.
+private final class Guests {
+  private var present: [ObjectIdentifier: Guest] = [:]
+  private var turns = 0
+
+  /// Where there is no room, who has waited longest for anything to happen has to go.
+  func enter(_ guest: Guest) {
+    if present.count >= Self.room, let idlest = present.values.min(by: { $0.turn < $1.turn }) { leave(idlest) }
+    present[ObjectIdentifier(guest)] = guest
+    guest.onTurn = { [unowned self, unowned guest] in
+      turns += 1
+      guest.turn = turns
+    }
+    guest.onTurn()
+    let leaving = NIOLoopBound((self, guest), eventLoop: guest.channel.eventLoop)
+    guest.channel.closeFuture.whenComplete { _ in
+      let (guests, guest) = leaving.value
+      guests.present[ObjectIdentifier(guest)] = nil
+    }
+  }
+
+  private func leave(_ guest: Guest) {
+    present[ObjectIdentifier(guest)] = nil
+    guest.channel.close(promise: nil)
+  }
+
+  private static let room = 128
+}
+
+/// A connection, and how long it may be kept. In the exporter's thread.
+private final class Guest {
+  let channel: any Channel
+  /// When it last did something, on a clock that counts what guests do.
+  var turn = 0
+  var onTurn: () -> Void = {}
+
+  private var alarm: Scheduled<Void>?
+  private var isAsking = false
+
+  init(_ channel: any Channel) {
+    self.channel = channel
+    wait(Self.question)
+  }
+
+  /// Bytes came. From the first of a request on there is one deadline for it, and for taking the answer.
+  func hear() {
+    guard !isAsking else { return }
+    isAsking = true
+    onTurn()
+    wait(Self.question)
+  }
+
+  /// It has its answer.
+  func rest() {
+    isAsking = false
+    onTurn()
+    wait(Self.rest)
+  }
+
+  func cancel() { alarm?.cancel() }
+
+  private func wait(_ time: TimeAmount) {
+    alarm?.cancel()
+    alarm = channel.eventLoop.scheduleTask(in: time) { [channel] in channel.close(promise: nil) }
+  }
+
+  private static let question = TimeAmount.seconds(10)
+  /// More than the time between two scrapes is mostly.
+  private static let rest = TimeAmount.seconds(130)
+}
+
+/// Notes that a guest speaks, before the bytes are looked at.
+private final class Patience: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+  typealias InboundOut = ByteBuffer
+
+  private let guest: Guest
+
+  init(_ guest: Guest) { self.guest = guest }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guest.hear()
+    context.fireChannelRead(data)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    guest.cancel()
+    context.fireChannelInactive()
+  }
+}
+
+/// Takes each request, and brings the answer.
+private final class Waiter: ChannelInboundHandler {
+  typealias InboundIn = HTTPServerRequestPart
+  typealias OutboundOut = HTTPServerResponsePart
+
+  private let guest: Guest
+  private let answer: @Sendable (Question) -> Answer
+  private var head: HTTPRequestHead?
+  private var bodyLength = 0
+
+  init(_ guest: Guest, _ answer: @escaping @Sendable (Question) -> Answer) {
+    self.guest = guest
+    self.answer = answer
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    switch unwrapInboundIn(data) {
+    case .head(let head):
+      self.head = head
+      bodyLength = 0
+    case .body(let bytes):
+      bodyLength += bytes.readableBytes
+      if bodyLength > Self.longestBody { respond(context, .text(.payloadTooLarge, "no body is wanted here\n"), .close) }
+    case .end:
+      guard let head else { return }
+      respond(context, answer(Question(head)), head.isKeepAlive ? .keep : .close)
+    }
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+  private enum Afterwards { case keep, close }
+
+  private func respond(_ context: ChannelHandlerContext, _ answer: Answer, _ afterwards: Afterwards) {
+    guard let head else { return }
+    self.head = nil
+    var headers = HTTPHeaders(answer.headers)
+    headers.add(name: "Date", value: httpDate())
+    headers.add(name: "Content-Length", value: "\(answer.body.utf8.count)")
+    if afterwards == .close {
+      headers.add(name: "Connection", value: "close")
+    } else if head.version == .http1_0 {
+      headers.add(name: "Connection", value: "keep-alive")
+    }
+    let first = HTTPResponseHead(version: .http1_1, status: answer.status, headers: headers)
+    context.write(wrapOutboundOut(.head(first)), promise: nil)
+    if head.method != .HEAD {
+      context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: answer.body)))), promise: nil)
+    }
+    let here = NIOLoopBound((context, guest), eventLoop: context.eventLoop)
+    context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
+      let (context, guest) = here.value
+      if afterwards == .close { context.close(promise: nil) } else { guest.rest() }
+    }
+  }
+
+  private static let longestBody = 64 << 10
+}

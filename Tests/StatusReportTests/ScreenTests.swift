@@ -1,0 +1,64 @@
+import Status
+import StatusReport
+import Testing
+
+/// The live view.
+@Suite struct ScreenTests {
+  private func screen(_ history: History, _ width: Int = 80, _ height: Int = 24, isUnicode: Bool = true) -> [String] {
+    history.screen(width: width, height: height, now: 0, file: "/run/f", isUnicode: isUnicode)
+  }
+
+  @Test func `no size is too small, and no line too long`() throws {
+    let status = try SampleStatus()
+    status.countMuch()
+    var history = History()
+    for second in 1...100 { history.add(Reading(try status.snapshot(), at: Int64(second) * 1_000_000_000)) }
+    var failed = history
+    failed.add(failure: "it is away")
+    for history in [History(), history, failed] {
+      for width in [0, 1, 2, 10, 40, 79, 80, 81, 300] {
+        for height in 0...60 {
+          let lines = screen(history, width, height)
+          #expect(lines.count <= height && lines.allSatisfy { $0.count <= width }, "\(width)x\(height)")
+        }
+      }
+    }
+  }
+
+  @Test func `at 80 by 24 there is all that matters`() throws {
+    let status = try SampleStatus()
+    var history = History()
+    history.add(Reading(try status.snapshot(), at: 1_000_000_000))
+    status.countMuch()
+    history.add(Reading(try status.snapshot(), at: 2_000_000_000))
+    let lines = screen(history)
+    let text = lines.joined(separator: "\n")
+    #expect(lines.count <= 24)
+    #expect(lines[0].hasSuffix("q: quit") && lines[0].count == 80)
+    for words in ["open 8 of", "accepted", "throughput both ways", "at most 246.0 TB per second", "█", "unknown_name"] {
+      #expect(text.contains(words), "\(words) in \(text)")
+    }
+    #expect(screen(history, isUnicode: false).joined().utf8.allSatisfy { $0 < 0x80 })
+  }
+
+  @Test func `a restart makes no negative rate`() throws {
+    let status = try SampleStatus()
+    status.countMuch()
+    var history = History()
+    history.add(Reading(try status.snapshot(), at: 1_000_000_000))
+    history.add(Reading(try status.snapshot(), at: 2_000_000_000))
+    try status.restart()
+    history.add(Reading(try status.snapshot(), at: 3_000_000_000))
+    let text = screen(history).joined(separator: "\n")
+    #expect(text.contains("at most 0 B per second") && !text.contains("-1"))
+    status.ledger.tally(0).moved(up: 5000, down: 0)
+    history.add(Reading(try status.snapshot(), at: 4_000_000_000))
+    #expect(screen(history).joined(separator: "\n").contains("at most 5.0 kB per second"))
+  }
+
+  @Test func `it says why the file cannot be read`() {
+    var history = History()
+    history.add(failure: "there is no such file")
+    #expect(screen(history).contains("cannot read /run/f: there is no such file"))
+  }
+}
