@@ -11,7 +11,7 @@ extension Inspector {
       findings.append(
         Finding(
           .note, .bothFlags, "both flags are there: the backend gets a PROXY header of version 2",
-          mends: ["rm \(shellPath(join(host.path, Self.version1)))"]))
+          mends: scene.offers("rm \(shellPath(join(host.path, Self.version1)))", on: host.status)))
     }
     findings += unknownFiles(scene)
     if scene.header != nil, let forgeable = forgeable(scene) { findings.append(forgeable) }
@@ -42,9 +42,10 @@ extension Inspector {
         Finding(
           .warning, .unknownFile,
           "\(shellWord(join(host.path, file))) means nothing here: is \(shellWord(meant)) meant?",
-          mends: isThere
-            ? ["rm \(shellPath(join(host.path, file)))   # if it is of no use: \(shellWord(meant)) is there already"]
-            : ["mv -T \(shellPath(join(host.path, file))) \(shellPath(join(host.path, meant)))"]))
+          mends: scene.offers(
+            isThere
+              ? "rm \(shellPath(join(host.path, file)))   # if it is of no use: \(shellWord(meant)) is there already"
+              : "mv -T \(shellPath(join(host.path, file))) \(shellPath(join(host.path, meant)))", on: host.status)))
     }
     if !scene.areAllFiles {
       findings.append(
@@ -67,7 +68,7 @@ extension Inspector {
       .warning, .forgeable,
       "every user of this machine may write to \(shellWord(end.path)) (\(Self.rights(end.status))), and so send it a PROXY header "
         + "with an address that they make up",
-      mends: ["\(me)chmod o-w \(socket)   # or close a directory on the way to others"])
+      mends: scene.offers("\(me)chmod o-w \(socket)   # or close a directory on the way to others", on: end.status))
   }
 
   // MARK: - The whole tree

@@ -11,6 +11,8 @@ package struct Certificate: Equatable, Sendable {
   package let distrust: String?
   /// The backend speaks HTTP/2.
   package let speaksHTTP2: Bool
+  /// The names in lower case.
+  private let patterns: Set<[UInt8]>
 
   package init(names: [[UInt8]], notBefore: Int64, notAfter: Int64, distrust: String?, speaksHTTP2: Bool) {
     self.names = names
@@ -18,17 +20,15 @@ package struct Certificate: Equatable, Sendable {
     self.notAfter = notAfter
     self.distrust = distrust
     self.speaksHTTP2 = speaksHTTP2
+    patterns = Set(names.map { $0.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 } })
   }
 
   /// RFC 9525, section 6.3: "The wildcard character appears only as the complete content of the left-most label." It matches
   /// one label; letters of either case are the same.
   package func covers(_ host: HostName) -> Bool {
-    names.contains { name in
-      let pattern = name.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
-      guard pattern.starts(with: Array("*.".utf8)) else { return pattern == host.bytes }
-      guard let dot = host.bytes.firstIndex(of: UInt8(ascii: ".")) else { return false }
-      return host.bytes[dot...] == pattern[1...]
-    }
+    if patterns.contains(host.bytes) { return true }
+    guard let dot = host.bytes.firstIndex(of: UInt8(ascii: ".")) else { return false }
+    return patterns.contains([UInt8(ascii: "*")] + host.bytes[dot...])
   }
 
   /// - Parameters:

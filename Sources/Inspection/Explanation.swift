@@ -15,7 +15,7 @@ extension Inspector {
         Finding(
           .problem, .backlogFull,
           "the backend's backlog is full: clients wait, and get alert 80 after --connect-timeout"))
-    case .unknown where !scene.users.isEmpty && settings.connects == false:
+    case .unknown where !scene.users.isEmpty && hosts.delegation != nil && !settings.connects:
       if let end = scene.way.end, !scene.users.contains(end.status.owner) {
         findings.append(
           Finding(
@@ -39,12 +39,7 @@ extension Inspector {
         Finding(
           .problem, .severalOwners,
           "\(Self.people(users)) all have a say in where this name leads, so it leads nowhere: "
-            + Self.say(scene.way, users).joined(separator: ", "),
-          mends: [
-            scene.way.stops.filter { $0.kind != .file && users.dropFirst().contains($0.status.owner) }.map {
-              "chown -h \(Self.name(users[0])) \(shellPath($0.path))"
-            }.joined(separator: " && ")
-          ])
+            + Self.say(scene.way, users).joined(separator: ", "))
       ]
     case .openToAll: openToAll(scene)
     case .backendRefused: [nobodyListens(scene)]
@@ -89,19 +84,15 @@ extension Inspector {
     let way = scene.way
     guard let host = way.host else { return unknown(scene, entry) }
     let socket = join(host.path, Self.socketName)
-    let after = way.stops.drop { $0.path != socket }
-    if let link = after.last(where: { if case .link = $0.kind { true } else { false } }) {
-      return danglingLink(link, way, scene, inPlaceOf: "socket")
-    }
+    if let link = scene.socketLink { return danglingLink(link, way, scene, inPlaceOf: "socket") }
     let meant = (scene.files ?? []).first {
       $0 != Self.socketName && meantFile($0).map { Array("\($0)".utf8) } == Self.socketName
     }
     return Finding(
       .problem, .noSocket, "there is no tls-socket in \(shellWord(host.path))",
-      mends: [
+      mends: scene.offers(
         meant.map { "mv -T \(shellPath(join(host.path, $0))) \(shellPath(socket))" }
-          ?? "ln -sfn SOCKET \(shellPath(socket))   # or let the backend listen there"
-      ])
+          ?? "ln -sfn SOCKET \(shellPath(socket))   # or let the backend listen there", on: host.status))
   }
 
   private func danglingLink(_ link: Way.Stop, _ way: Way, _ scene: Scene, inPlaceOf noun: String) -> Finding {
@@ -147,14 +138,20 @@ extension Inspector {
       )
     }
     let permission = stop.isDirectory ? "x" : "w"
-    var mends = ["setfacl -m u:\(me):\(permission) \(shellPath(stop.path))"]
-    if stop.status.owner == effectiveUser { mends = [] }
-    mends.append("chmod \(stop.status.owner == effectiveUser ? "u" : "o")+\(permission) \(shellPath(stop.path))")
+    let isOwn = stop.status.owner == effectiveUser
+    var mends = ["chmod \(isOwn ? "u" : "o")+\(permission) \(shellPath(stop.path))"]
+    if !isOwn { mends.insert("setfacl -m u:\(me):\(permission) \(shellPath(stop.path))", at: 0) }
+    var leader = ""
+    // Nobody is to open for a user what they led their name to.
+    if scene.offers("", on: stop.status).isEmpty {
+      mends = []
+      leader = ": it is \(Self.people(scene.users)) who leads the name there"
+    }
     return Finding(
       .problem, .noPermission,
       stop.isDirectory
-        ? "\(Self.person(effectiveUser)) may not search the directory \(shellWord(stop.path)) (\(Self.rights(stop.status)))"
-        : "\(Self.person(effectiveUser)) may not write to \(shellWord(stop.path)) (\(Self.rights(stop.status))), which connecting takes",
+        ? "\(Self.person(effectiveUser)) may not search the directory \(shellWord(stop.path)) (\(Self.rights(stop.status)))\(leader)"
+        : "\(Self.person(effectiveUser)) may not write to \(shellWord(stop.path)) (\(Self.rights(stop.status))), which connecting takes\(leader)",
       mends: mends)
   }
 
@@ -165,8 +162,7 @@ extension Inspector {
       return [
         Finding(
           .problem, .socketOfAnother,
-          "user id \(user), which may stand for anybody, has a say in where this name leads: \(say)",
-          mends: Self.takeOver(scene.way, user))
+          "user id \(user), which may stand for anybody, has a say in where this name leads: \(say)")
       ]
     }
     var findings = [
@@ -174,8 +170,8 @@ extension Inspector {
         .problem, .socketOfAnother,
         "\(Self.person(user)) has a say in where this name leads (\(say)), and neither owns \(shellWord(end.path)), which is "
           + "\(Self.person(end.status.owner))'s, nor listens on it",
-        mends: ["chown \(Self.name(user)) \(shellPath(end.path))   # if it is \(Self.person(user))'s service"]
-          + Self.takeOver(scene.way, user))
+        mends: Self.isMade(inDirectoryOf: user, scene.way)
+          ? ["chown \(Self.name(user)) \(shellPath(end.path))   # if it is \(Self.person(user))'s service"] : [])
     ]
     if end.status.kind != .socket {
       findings.append(nobodyListens(scene))
@@ -185,11 +181,10 @@ extension Inspector {
     return findings
   }
 
-  /// For the case that it is the administrator who wants the name to lead there.
-  private static func takeOver(_ way: Way, _ user: UserID) -> [String] {
-    let theirs = way.stops.filter { $0.status.owner == user && $0.kind != .file }
-    guard theirs.count == 1, let stop = theirs.first else { return [] }
-    return ["chown -h root \(shellPath(stop.path))   # if it is the administrator's wish"]
+  /// True if the socket was made in a directory of the user's. What they only lead to is not to be given to them.
+  private static func isMade(inDirectoryOf user: UserID, _ way: Way) -> Bool {
+    guard let end = way.end, end.status.kind == .socket, let directory = way.stops.dropLast().last else { return false }
+    return directory.kind == .directory && directory.status.owner == user
   }
 
   private func openToAll(_ scene: Scene) -> [Finding] {
@@ -206,10 +201,13 @@ extension Inspector {
   private func nobodyListens(_ scene: Scene) -> Finding {
     guard let end = scene.way.end else { return Finding(.problem, .nobodyListens, "nobody listens on tls-socket") }
     guard end.status.kind == .socket else {
+      let remove = scene.endsInDirectory ? "rmdir" : "rm"
       return Finding(
         .problem, .notASocket, "\(shellWord(end.path)) is \(end.status.noun), and not a socket",
-        mends: ["\(scene.endsInDirectory ? "rmdir" : "rm") \(shellPath(end.path))   # and let the backend listen there"]
-      )
+        // What a link leads to may be anything, and is not to be removed.
+        mends: scene.socketLink.map { [Self.newLink($0, "socket")] }
+          ?? scene.offers(
+            "\(remove) \(shellPath(end.path))   # and let the backend listen there", on: scene.way.host?.status))
     }
     return Finding(
       .problem, .nobodyListens,

@@ -172,6 +172,19 @@ package struct Inspector: ~Copyable {
     var users: [UserID] = []
     var verdict: Verdict = .unknown
 
+    /// The last link on the way from the host directory to the socket.
+    var socketLink: Way.Stop? {
+      guard let host = way.host else { return nil }
+      let socket = join(host.path, Inspector.socketName)
+      return way.stops.drop { $0.path != socket }.last { if case .link = $0.kind { true } else { false } }
+    }
+
+    /// The command, unless somebody else than the owner of what it changes has a say in where the name leads: nobody is to be
+    /// talked into doing a user's will on what is not theirs.
+    func offers(_ command: String, on status: FileStatus?) -> [String] {
+      users.allSatisfy { $0 == status?.owner } ? [command] : []
+    }
+
     /// True if there is a directory in the socket's place.
     var endsInDirectory: Bool {
       way.host != nil && way.lost == nil && way.end?.kind == .directory && way.end?.path != way.host?.path
@@ -199,12 +212,15 @@ package struct Inspector: ~Copyable {
       scene.verdict = .refused(error)
     }
     scene.way = recorder.way
-    if let delegation = hosts.delegation {
-      for stop in scene.way.stops where stop.kind != .file && !delegation.isAdministrator(stop.status.owner) {
-        if !scene.users.contains(stop.status.owner) { scene.users.append(stop.status.owner) }
-      }
+    for stop in scene.way.stops where stop.kind != .file && !isAdministrator(stop.status.owner) {
+      if !scene.users.contains(stop.status.owner) { scene.users.append(stop.status.owner) }
     }
     return scene
+  }
+
+  /// Also where the rule for delegated names is off.
+  private func isAdministrator(_ user: UserID) -> Bool {
+    hosts.delegation?.isAdministrator(user) ?? (user == 0 || user == status.owner && user != Delegation.nobody)
   }
 
   private static func host(of entry: [UInt8], _ trail: inout Trail) throws(Refusal) -> Directory {

@@ -1,6 +1,6 @@
 /// A file's name or path as a word of a shell's command, which nothing in it can break out of, and which a terminal shows as it
 /// is: in single quotes where it needs them, and as `$'...'` (bash(1), "Quoting") where it has what cannot be seen or is not
-/// UTF-8.
+/// UTF-8. A shell that does not know that finds another word there, but one word too.
 package func shellWord(_ bytes: [UInt8]) -> String {
   guard !bytes.isEmpty else { return "''" }
   if bytes.allSatisfy(isPlain) { return String(decoding: bytes, as: UTF8.self) }
@@ -39,9 +39,9 @@ private func isShown(_ scalar: Unicode.Scalar) -> Bool {
 
 private func ansiC(_ byte: UInt8) -> String {
   switch byte {
-  case UInt8(ascii: "\\"), UInt8(ascii: "'"): "\\" + String(Unicode.Scalar(byte))
+  // Three octal digits cannot run into the next byte, and a quote that is not there ends nothing.
+  case UInt8(ascii: "\\"), UInt8(ascii: "'"): "\\" + octal(byte)
   case 0x20...0x7e: String(Unicode.Scalar(byte))
-  // Three octal digits cannot run into the next byte.
   default: "\\" + octal(byte)
   }
 }

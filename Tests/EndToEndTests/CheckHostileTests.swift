@@ -34,6 +34,35 @@ struct CheckHostileTests {
     #expect(try Check(hosts, []).report().entries.count == 5)
   }
 
+  /// What a user leads a name to is not opened, removed or given away by a command that is offered.
+  @Test(.requiresRoot) func `no command does a user's will`() throws {
+    let hosts = try HostsDirectory()
+    let secret = try Scratch.current.directory("secret")
+    try HostsDirectory(path: secret).addBackend("site").answer("secret")
+    let bobs = try Scratch.current.directory("bob")
+    try HostsDirectory(path: bobs).addBackend("site").answer("bob's")
+    for path in [bobs, "\(bobs)/site", "\(bobs)/site/tls-socket"] { unsafe chown(path, 8765, 8765) }
+    let listening = Scratch.current.file("socket")
+    try Listener(.unix(listening)).answer("root's")
+    try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: secret)
+    for (name, target) in [
+      ("file", "/etc/shadow"), ("closed-socket", listening), ("secret", "\(secret)/site/tls-socket"),
+      ("bob", "\(bobs)/site/tls-socket"), ("directory", "/etc"), ("none", "/etc/none"),
+    ] {
+      try link(hosts.add("\(name).test").socket, to: target)
+      try link("\(hosts.path)/entry-\(name).test", to: target)
+      for path in ["\(name).test/tls-socket", "entry-\(name).test"] {
+        unsafe lchown("\(hosts.path)/\(path)", 4321, 4321)
+      }
+    }
+    for options in [[], ["--user", "4000"], ["--user", "4000", "--any-socket-owner"], ["--no-connect"]] {
+      for entry in try Check(hosts, options).report().entries where entry.verdict == "refused" {
+        #expect(!entry.findings.isEmpty, "\(entry)")
+        for mend in entry.mends { #expect(mend.hasPrefix("ln -sfn ") && mend.contains(" \(hosts.path)/"), "\(entry)") }
+      }
+    }
+  }
+
   @Test func `a host directory with many files is no burden`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("a.test").answer("a")

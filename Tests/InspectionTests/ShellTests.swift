@@ -5,7 +5,8 @@ import Testing
   @Test(arguments: [
     ("shop.example", "shop.example"), ("", "''"), ("a b", "'a b'"), ("it's", #"'it'\''s'"#),
     ("$(reboot)", "'$(reboot)'"),
-    ("bücher", "'bücher'"), ("a\u{1b}[31m", #"$'a\033[31m'"#), ("a\nb", #"$'a\012b'"#), ("a\\b'\t", #"$'a\\b\'\011'"#),
+    ("bücher", "'bücher'"), ("a\u{1b}[31m", #"$'a\033[31m'"#), ("a\nb", #"$'a\012b'"#),
+    ("a\\b'\t", #"$'a\134b\047\011'"#),
     ("a\u{202e}b", #"$'a\342\200\256b'"#), ("e\u{301}", #"$'e\314\201'"#), ("-x", "-x"),
   ])
   func `a name is one word, and shows what it is`(name: String, word: String) {
