@@ -43,7 +43,10 @@ struct DebianLifeTests {
     try clients.stop()
     #expect(try debian.output("stat", "-c", "%a", "/srv/sniproxy") == "1777", "the administrator's mode stays")
 
+    #expect(try debian.systemctl("is-active", "sniproxy-status.socket") == "inactive", "only on demand")
+    try debian.output("systemctl", "enable", "--now", "sniproxy-status.socket")
     try debian.dpkg("--remove", "sniproxy-swift")
+    #expect(try debian.systemctl("is-active", "sniproxy-status.socket") == "inactive")
     let refused = try debian.machine.startOutside("curl", Proxy.curlArguments("nginx.test", port: 443, certificate))
     #expect(try refused.wait() == .exited(7), "nobody listens")
     try debian.dpkg("--purge", "sniproxy-swift")
