@@ -52,6 +52,7 @@ need-build:
 test: need-test static
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_FILES)
 	$(SWIFT) build $(SOAK_FLAGS)
+	$(SWIFT) build $(FUZZ_FLAGS)
 	SNIPROXY_PROGRAMS=$(abspath $(PROGRAMS)) SNIPROXY_STATIC=$(abspath $(STATIC)) $(SWIFT) test --scratch-path $(SCRATCH)
 	$(SOAK) --sniproxy $(PROGRAMS)/sniproxy --seconds 15
 
@@ -81,7 +82,7 @@ test-thread test-address: test-%: need-test
 	  $(SWIFT) test --skip-build --sanitize=$* $(UNLOCKED) $(UNVERIFIED) --scratch-path $(SANITIZED) $(LEFT_OUT)
 
 need-test:
-	@packaging/need build test deb
+	@packaging/need build test deb fuzz
 
 run:
 	@packaging/need build demo
@@ -118,11 +119,12 @@ need-bench:
 # How long each target looks for, and which: all by default.
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?=
+FUZZ_FLAGS = -c release --sanitize fuzzer --package-path Fuzz --scratch-path $(SCRATCH)/fuzz
 
 # Looks for bytes for which a property does not hold; see Fuzz/README.md.
 fuzz:
 	@packaging/need fuzz
-	$(SWIFT) build -c release --sanitize fuzzer --package-path Fuzz --scratch-path $(SCRATCH)/fuzz
+	$(SWIFT) build $(FUZZ_FLAGS)
 	@Fuzz/run $(SCRATCH)/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 # What the committed inputs reach of the sources.

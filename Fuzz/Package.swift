@@ -32,7 +32,10 @@ let package = Package(
   targets: [
     .target(name: "Wire", swiftSettings: swift),
     .target(name: "CLinux", publicHeadersPath: "include", cSettings: gnu),
-    .target(name: "Kernel", dependencies: ["CLinux", "Wire"], cSettings: gnu, swiftSettings: swift),
+    .systemLibrary(name: "CSeccomp"),
+    .target(
+      name: "Kernel", dependencies: ["CLinux", "CSeccomp", "Wire"], cSettings: gnu, swiftSettings: swift,
+      linkerSettings: [.linkedLibrary(":libseccomp.a")]),
     .target(name: "Relay", dependencies: ["Wire", "Kernel"], cSettings: gnu, swiftSettings: swift + testable),
     .target(name: "Properties", dependencies: ["Wire"], swiftSettings: swift),
     .target(name: "Fuzzing", swiftSettings: swift),
