@@ -46,7 +46,8 @@ final class TerminalScreen {
 
   @discardableResult
   private func tmux(_ command: String, _ arguments: [String]) throws -> (status: Child.Status, output: String) {
-    let child = try Child("tmux", ["-S", socket, command] + arguments)
+    // Not a server of their own, which nobody would end, while ours is about to listen.
+    let child = try Child("tmux", ["-N", "-S", socket, command] + arguments)
     return (try child.wait(), child.output)
   }
 }
