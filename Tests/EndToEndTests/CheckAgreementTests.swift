@@ -61,10 +61,7 @@ struct CheckAgreementTests {
     Row("loop", 80) { try $0.linkEntry(to: $0.path) },
     Row("socket-loop", 80) { try link($0.host() + "/tls-socket", to: "tls-socket") },
     // What is no stream socket that somebody listens on
-    Row("stale", 80) { place in
-      let host = try place.host()
-      try place.listen(host).close()
-    },
+    Row("stale", 80) { place in try place.leaveSocket(place.host()) },
     Row("datagram", 80) { try place($0, bound: SOCK_DGRAM) },
     Row("packets", 80) { try place($0, bound: SOCK_SEQPACKET) },
     Row("regular", 80) { place in
@@ -138,7 +135,7 @@ struct CheckAgreementTests {
     },
     Row("users-stale", 80) { place in
       let host = try place.host()
-      try place.listen(host).close()
+      try place.leaveSocket(host)
       for path in [host, host + "/tls-socket"] { try own(path, alice) }
     },
     Row("users-file", 112) { place in
@@ -260,6 +257,12 @@ private struct Place {
     try mode(host + "/tls-socket", 0o666)
     if backlog > 0 { listener.answer("served") }
     return listener
+  }
+
+  /// A socket that nobody listens on any more.
+  func leaveSocket(_ host: String) throws {
+    try Listener(in: host).close()
+    try mode(host + "/tls-socket", 0o666)
   }
 
   /// A host directory at home.
