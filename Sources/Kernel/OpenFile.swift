@@ -23,19 +23,15 @@ package struct OpenFile: ~Copyable {
 
   /// The first bytes, as they are now. The corresponding C function is `pread`.
   package func bytes(most: Int) throws(Errno) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: most)
-    var count = 0
-    while count < most {
-      let before = count
-      let moved = try call {
-        unsafe bytes.withUnsafeMutableBytes {
-          unsafe pread(descriptor.number, $0.baseAddress! + before, most - before, before)
-        }
+    var bytes: [UInt8] = []
+    while bytes.count < most {
+      let (place, room) = (bytes.count, min(most - bytes.count, Self.piece))
+      let piece = try unsafe [UInt8](unsafeUninitializedCapacity: room) { piece, count throws(Errno) in
+        count = try call { unsafe pread(descriptor.number, piece.baseAddress!, room, place) }
       }
-      guard moved > 0 else { break }
-      count += moved
+      guard !piece.isEmpty else { break }
+      bytes += piece
     }
-    bytes.removeLast(most - count)
     return bytes
   }
 
@@ -44,4 +40,6 @@ package struct OpenFile: ~Copyable {
   package var hasLifeSign: Bool {
     get throws(Errno) { try call { linux_is_held(descriptor.number) } == 1 }
   }
+
+  private static let piece = 65_536
 }
