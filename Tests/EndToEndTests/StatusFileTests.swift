@@ -117,7 +117,8 @@ struct StatusFileTests {
     try Self.expectWarning(proxy, "cannot get", "No space left on device")
   }
 
-  @Test(.requires("prlimit")) func `where files may not be so large it runs without`() throws {
+  @Test(.requires("prlimit"), .notSanitized(by: .thread, "its library reads 512 KiB that it has put into a file"))
+  func `where files may not be so large it runs without`() throws {
     let directory = try Scratch.current.directory("status")
     let proxy = try Self.service(
       options: ["--status", "\(directory)/status", "--workers", "8"], launcher: ["prlimit", "--fsize=2000"])
