@@ -57,7 +57,7 @@ private final class Receiver {
   private var number: Int32
 
   init(at path: String) {
-    number = require(socket(AF_UNIX, linux_SOCK_DGRAM, 0))
+    number = require(socket(AF_UNIX, linux_SOCK_DGRAM | Int32(SOCK_CLOEXEC.rawValue), 0))
     bind(number, path)
   }
 
