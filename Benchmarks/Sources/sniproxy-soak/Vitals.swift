@@ -36,16 +36,18 @@ struct Vitals {
 
   /// What has grown since: every descriptor, and memory of its own beyond what an allocator may keep of its own accord. What
   /// files back is shared, and counts for more when others let go of it.
-  func growth(since earlier: Vitals) -> [String] {
+  ///
+  /// - Parameter seconds: how long it has worked since. Until it has met the most that comes at once, which takes a minute or
+  ///   so, an allocator keeps more each time.
+  func growth(since earlier: Vitals, seconds: Double) -> [String] {
+    let allowance = seconds < 60 ? 2048 : 512
     var grown: [String] = []
     if descriptors != earlier.descriptors { grown.append("\(descriptors) descriptors, not \(earlier.descriptors)") }
-    if anonymous > earlier.anonymous + Self.allowance {
+    if anonymous > earlier.anonymous + allowance {
       grown.append("\(anonymous) KiB anonymous, after \(earlier.anonymous)")
     }
     return grown
   }
-
-  static let allowance = 512
 }
 
 extension Vitals: CustomStringConvertible {

@@ -37,13 +37,20 @@ struct SoakTests {
 
   @Test func growthIsToldOfDescriptorsAndMemory() {
     let before = Vitals(descriptors: 10, pipes: 4, pss: 5000, anonymous: 3000, resident: 9000)
-    #expect(before.growth(since: before).isEmpty)
+    #expect(before.growth(since: before, seconds: 240).isEmpty)
     // Pages of files that others map too, and pipes, come and go.
     #expect(
-      Vitals(descriptors: 10, pipes: 2, pss: 9000, anonymous: 2000, resident: 19_000).growth(since: before).isEmpty)
+      Vitals(descriptors: 10, pipes: 2, pss: 9000, anonymous: 2000, resident: 19_000).growth(
+        since: before, seconds: 240
+      ).isEmpty)
     #expect(
-      Vitals(descriptors: 11, pipes: 4, pss: 5000, anonymous: 3000, resident: 9000).growth(since: before).count == 1)
+      Vitals(descriptors: 11, pipes: 4, pss: 5000, anonymous: 3000, resident: 9000).growth(since: before, seconds: 240)
+        .count == 1)
     #expect(
-      Vitals(descriptors: 10, pipes: 4, pss: 9000, anonymous: 7000, resident: 9000).growth(since: before).count == 1)
+      Vitals(descriptors: 10, pipes: 4, pss: 9000, anonymous: 7000, resident: 9000)
+        .growth(since: before, seconds: 240).count == 1)
+    let aBitMore = Vitals(descriptors: 10, pipes: 4, pss: 9000, anonymous: 4000, resident: 9000)
+    #expect(aBitMore.growth(since: before, seconds: 240).count == 1)
+    #expect(aBitMore.growth(since: before, seconds: 6).isEmpty)
   }
 }
