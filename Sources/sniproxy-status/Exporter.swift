@@ -11,7 +11,9 @@ final class Exporter: Sendable {
     threads = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let loop = threads.next()
     let guests = try loop.submit { NIOLoopBound(Guests(), eventLoop: loop) }.wait()
-    let server = ServerBootstrap(group: threads).childChannelInitializer { channel in
+    let bootstrap = ServerBootstrap(group: threads)
+      .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.longestRead))
+    let server = bootstrap.childChannelInitializer { channel in
       channel.eventLoop.makeCompletedFuture {
         let guest = Guest(channel)
         guests.value.enter(guest)
@@ -29,6 +31,9 @@ final class Exporter: Sendable {
   func stop() { try? threads.syncShutdownGracefully() }
 
   private let threads: MultiThreadedEventLoopGroup
+
+  /// Bounds the requests that wait for their turn: a client that does not take its answer is not read from.
+  private static let longestRead = 4096
 
   /// Far above what Prometheus, browsers and curl send.
   private static let limits = {
@@ -149,6 +154,8 @@ private final class Waiter: ChannelInboundHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     switch unwrapInboundIn(data) {
     case .head(let head):
+      // It may have come together with an earlier one.
+      guest.hear()
       self.head = head
       bodyLength = 0
     case .body(let bytes):
@@ -176,15 +183,23 @@ private final class Waiter: ChannelInboundHandler {
       headers.add(name: "Connection", value: "keep-alive")
     }
     let first = HTTPResponseHead(version: .http1_1, status: answer.status, headers: headers)
+    let body = head.method == .HEAD ? ByteBuffer() : ByteBuffer(string: answer.body)
     context.write(wrapOutboundOut(.head(first)), promise: nil)
-    if head.method != .HEAD {
-      context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: answer.body)))), promise: nil)
+    let here = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(body)))).whenSuccess {
+      let (waiter, context) = here.value
+      waiter.finish(context, afterwards)
     }
-    let here = NIOLoopBound((context, guest), eventLoop: context.eventLoop)
-    context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
-      let (context, guest) = here.value
-      if afterwards == .close { context.close(promise: nil) } else { guest.rest() }
-    }
+  }
+
+  /// The client took the answer. Its end, which has no bytes, lets the pipeline bring the next request: not before, so that
+  /// there is never more than one answer in memory.
+  private func finish(_ context: ChannelHandlerContext, _ afterwards: Afterwards) {
+    guest.rest()
+    let end = context.writeAndFlush(wrapOutboundOut(.end(nil)))
+    guard afterwards == .close else { return }
+    let here = NIOLoopBound(context, eventLoop: context.eventLoop)
+    end.whenComplete { _ in here.value.close(promise: nil) }
   }
 
   private static let longestBody = 64 << 10

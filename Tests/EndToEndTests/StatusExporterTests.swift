@@ -123,6 +123,27 @@ struct StatusExporterTests {
     try proxy.stop()
   }
 
+  /// The next request is not answered, nor read, before the answer to the one before is taken.
+  @Test func `a client that asks on and on and takes nothing costs one answer`() throws {
+    let proxy = try Proxy(hosts, "--status", file, "--workers", "64")
+    let exporter = try Exporter(file)
+    let vitals = Vitals(pid: exporter.child.pid)
+    _ = try exporter.get("/metrics")
+    let before = try vitals.anonymousMemory
+    let slow = try Connection(to: exporter.address)
+    let requests = Array(String(repeating: "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n", count: 1000).utf8)
+    var sent = 0
+    try eventually("the end after its 10 seconds; \(sent) bytes were sent") {
+      do {
+        while let count = try slow.sendSome(requests[(sent % requests.count)...]) { sent += count }
+        #expect(try vitals.anonymousMemory < before + 30_000)
+        return false
+      } catch { return true }
+    }
+    #expect(try exporter.get("/metrics").contains("sniproxy_up 1"))
+    try proxy.stop()
+  }
+
   @Test func `sockets that are passed are served, and others refused`() throws {
     let passed = try Listener(.ip4(0))
     let child = try serving([3: .descriptor(passed.descriptor)])
