@@ -97,6 +97,9 @@ extension Snapshot {
     guard let state = ProgramState(rawValue: words[Layout.Header.state]),
       let process = Int32(exactly: words[Layout.Header.process])
     else { return nil }
+    let turns = (0..<Int(words[Layout.Header.workers])).map { Layout.Worker.start($0) + Layout.Worker.lastTurn }
+    let moments = [Layout.Header.startedAt, Layout.Header.startedOnClock, Layout.Header.stateSince] + turns
+    guard moments.allSatisfy({ words[$0] <= Self.latest }) else { return nil }
     self.state = state
     self.process = process
     self.isAlive = isAlive
@@ -118,6 +121,9 @@ extension Snapshot {
     }
     total = Counts(sum: workers)
   }
+
+  /// In nanoseconds, more than a century after what any clock tells. Sums and differences of such moments have no overflow.
+  private static let latest: UInt64 = (1 << 62) - 1
 
   /// Printable ASCII only: who wrote the file may be anybody.
   private static func text(_ words: ArraySlice<UInt64>) -> String {

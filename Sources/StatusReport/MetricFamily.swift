@@ -58,7 +58,7 @@ extension MetricFamily.Sample {
     case .distribution(let distribution):
       var below: UInt64 = 0
       for (bound, count) in zip(distribution.bounds.map(plain) + ["+Inf"], distribution.counts) {
-        below += count
+        below &+= count
         line("\(name)_bucket", labels + [("le", bound)], "\(below)", to: &text)
       }
       line("\(name)_sum", labels, plain(distribution.sum), to: &text)

@@ -45,7 +45,7 @@ struct Sections {
     let limit = snapshot.limits.maxConnections
     let ofLimit = limit > 0 ? " of \(Quantity.count(UInt64(limit)))" : ""
     var lines = ["open \(Quantity.count(total.open))\(ofLimit): \(stages.joined(separator: ", "))"]
-    let paused = total.now(.atLimit) + total.now(.afterError)
+    let paused = total.now(.atLimit) &+ total.now(.afterError)
     if paused > 0 { lines.append("NEW CLIENTS WAIT at \(paused) of \(workers(snapshot.workers.count))") }
     return lines
   }

@@ -39,6 +39,11 @@ import Testing
     (Layout.Header.workers, 1 << 62, .damaged),
     (Layout.Header.process, 1 << 40, .damaged),
     (Layout.Header.state, 4, .damaged),
+    (Layout.Header.startedAt, (1 << 63) - 1, .damaged),
+    (Layout.Header.startedAt, 1 << 63, .damaged),
+    (Layout.Header.startedOnClock, 1 << 63, .damaged),
+    (Layout.Header.stateSince, 1 << 62, .damaged),
+    (Layout.Worker.start(1) + Layout.Worker.lastTurn, (1 << 63) - 1, .damaged),
   ]
 
   @Test(arguments: damages) func `a damaged word is told`(_ place: Int, _ value: UInt64, _ expected: StatusFile.Flaw) {
