@@ -86,7 +86,7 @@ public struct Tally: Sendable {
   }
 }
 
-/// What the log's thread counts. Only that thread may use it.
+/// What the log counts. Of each line, only one thread at a time may count.
 package struct LogTally: Sendable {
   private let words: Words
 

@@ -35,6 +35,26 @@ final class Log: Sendable {
     /// Lines about clients that were over their ration.
     var withheld = 0
     var withheldTold: Int64 = 0
+    /// Every line that is dropped is counted here at once, also while the log is stuck.
+    var tally = LogTally()
+
+    mutating func drop(_ entry: LogEntry) {
+      lost[entry] += 1
+      tally.had(entry.isAccess ? .accessLost : .lost)
+    }
+
+    mutating func withhold() {
+      withheld += 1
+      tally.had(.leftOut)
+    }
+
+    /// Counts there from now on, with what was dropped before.
+    mutating func count(in tally: LogTally) {
+      self.tally = tally
+      tally.had(.lost, lost.others)
+      tally.had(.accessLost, lost.access)
+      tally.had(.leftOut, withheld)
+    }
   }
 
   /// Of connections that finish and of all else: the ones do not take the others' room.
@@ -96,8 +116,10 @@ final class Log: Sendable {
   /// Starts to write what there is.
   func start(_ tally: LogTally = LogTally()) throws(Errno) {
     let isFirst = queue.withLock { queue in
-      defer { queue.hasWriter = true }
-      return !queue.hasWriter
+      guard !queue.hasWriter else { return false }
+      queue.hasWriter = true
+      queue.count(in: tally)
+      return true
     }
     if isFirst { try startThread("log") { [self] in run(tally) } }
   }
@@ -110,7 +132,7 @@ final class Log: Sendable {
   func write(_ entry: LogEntry) {
     queue.withLock { queue in
       guard queue.waiting[entry] < Self.longestQueue else {
-        queue.lost[entry] += 1
+        queue.drop(entry)
         return
       }
       queue.waiting[entry] += 1
@@ -124,7 +146,7 @@ final class Log: Sendable {
     let now = monotonicNow()
     let (isGranted, isFirst) = queue.withLock { queue in
       if queue.clients.take(now: now) { return (true, false) }
-      queue.withheld += 1
+      queue.withhold()
       return (false, queue.withheld == 1)
     }
     if isGranted { write(entry()) }
@@ -158,11 +180,9 @@ final class Log: Sendable {
     var isAtLineStart = true
     while true {
       let (entries, isWaitingToTell) = queue.withLock { queue in
-        let entries = Self.take(from: &queue, tally, now: monotonicNow())
+        let entries = Self.take(from: &queue, now: monotonicNow())
         queue.isWriting = !entries.isEmpty
         lost += queue.lost
-        tally.had(.lost, queue.lost.others)
-        tally.had(.accessLost, queue.lost.access)
         queue.lost = Counts()
         return (entries, queue.withheld > 0)
       }
@@ -172,23 +192,25 @@ final class Log: Sendable {
         continue
       }
       for entry in entries {
-        let isWritten = put(entry, &isAtLineStart)
-        tally.had(isWritten ? .written : entry.isAccess ? .accessLost : .lost)
-        if !isWritten { lost[entry] += 1 }
+        if put(entry, &isAtLineStart) {
+          tally.had(.written)
+        } else {
+          lost[entry] += 1
+          queue.withLock { $0.tally.had(entry.isAccess ? .accessLost : .lost) }
+        }
       }
       if put(loss: lost.others, of: "lines", &isAtLineStart) { lost.others = 0 }
       if put(loss: lost.access, of: "access lines", &isAtLineStart) { lost.access = 0 }
     }
   }
 
-  private static func take(from queue: inout Queue, _ tally: LogTally, now: Int64) -> [LogEntry] {
+  private static func take(from queue: inout Queue, now: Int64) -> [LogEntry] {
     var entries = queue.entries
     queue.entries = []
     queue.waiting = Counts()
     if queue.withheld > 0, now - queue.withheldTold >= 1_000_000_000 {
       let notice = "log: \(queue.withheld) lines about clients left out: too many at once"
       entries.append(LogEntry(level: .warning, content: .line(notice)))
-      tally.had(.leftOut, queue.withheld)
       queue.withheld = 0
       queue.withheldTold = now
     }

@@ -32,6 +32,21 @@ struct LogFaultTests {
     #expect(lines.last?.contains("stopped") == true)
   }
 
+  @Test func `what a blocked log loses is counted at once`() throws {
+    let pipe = try LogPipe()
+    pipe.fill()
+    let file = Scratch.current.file("status")
+    let passage = try LoggedPassage(log: .descriptor(pipe.writer), options: ["--access-log", "--status", file])
+    try passage.serve(Self.clients)
+    try passage.refuse(200, Hello("unknown.test").bytes, alert: 112)
+    try eventually("the lines to be counted") {
+      let status = try StatusReading(file)
+      return status["log.accessLost"] > 0 && status["log.leftOut"] > 0
+    }
+    #expect(try StatusReading(file)["log.written"] < Self.clients)
+    try passage.proxy.stop()
+  }
+
   @Test func `a blocked log does not keep it from ending`() throws {
     let pipe = try LogPipe()
     pipe.fill()
