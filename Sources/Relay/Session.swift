@@ -138,7 +138,11 @@ struct Session: ~Copyable {
   private mutating func greet(_ greeting: Greeting, _ reading: Direction.Reading, _ engine: inout Engine) -> Fate {
     do throws(Errno) {
       let progress = try greeting.read(from: connection.client, through: engine.ferry.buffer, reading)
-      if let hello = greeting.hello { account?.helloComplete(hello, greeting.message) }
+      if let hello = greeting.hello {
+        account?.helloComplete(hello, greeting.message)
+        greeting.completed = monotonicNow()
+        engine.tally.took(.hello, greeting.completed - greeting.accepted)
+      }
       switch progress {
       case .incomplete:
         if clientWatch == .none {
@@ -147,8 +151,6 @@ struct Session: ~Copyable {
         }
         return .lives
       case .complete:
-        greeting.completed = monotonicNow()
-        engine.tally.took(.hello, greeting.completed - greeting.accepted)
         greeting.connectDeadline = engine.now + engine.settings.connectTimeout
         return reachBackend(greeting, reading, &engine)
       case .refused(let refusal):
@@ -164,9 +166,10 @@ struct Session: ~Copyable {
   ) -> Fate {
     switch engine.hosts.reach(greeting.name!, by: &engine.socketPath) {
     case .refused(let refusal):
+      if greeting.attempts == 0 { lookUpEnded(greeting, at: monotonicNow(), engine) }
       return refuse(refusal, greeting, &engine)
     case .backlogFull(let began):
-      if greeting.attempts == 0 { greeting.connectBegan = began }
+      if greeting.attempts == 0 { lookUpEnded(greeting, at: began, engine) }
       guard engine.now < greeting.connectDeadline else { return refuse(.backendTimedOut, greeting, &engine) }
       greeting.attempts += 1
       enter(.connecting(greeting), engine)
@@ -179,8 +182,7 @@ struct Session: ~Copyable {
         return refuse(.backendFailed(code: error.code), greeting, &engine)
       }
     case .connected(let socket, let header, let place, let began):
-      if greeting.attempts == 0 { greeting.connectBegan = began }
-      engine.tally.took(.lookUp, greeting.connectBegan - greeting.completed)
+      if greeting.attempts == 0 { lookUpEnded(greeting, at: began, engine) }
       engine.tally.took(.connect, monotonicNow() - greeting.connectBegan)
       hostPlace = place
       let prefix: [UInt8]
@@ -198,6 +200,12 @@ struct Session: ~Copyable {
       engine.tally.moved(up: sent - min(sent, UInt64(prefix.count)), down: 0)
       return goOn(&engine)
     }
+  }
+
+  /// A refusal ends it too; what comes after is the connection, with all its attempts.
+  private func lookUpEnded(_ greeting: Greeting, at time: Int64, _ engine: borrowing Engine) {
+    greeting.connectBegan = time
+    engine.tally.took(.lookUp, time - greeting.completed)
   }
 
   private func proxyHeader(_ header: ProxyHeader, _ greeting: Greeting) throws(Errno) -> [UInt8] {

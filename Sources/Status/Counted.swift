@@ -24,7 +24,7 @@ package enum RelayEnd: Int, CaseIterable, Sendable {
 package enum Step: Int, CaseIterable, Sendable {
   /// From accept to the complete ClientHello.
   case hello
-  /// From there to the backend's socket.
+  /// From there to the backend's socket, or to the refusal.
   case lookUp
   /// From there to the connection with the backend, with the wait for a full backlog.
   case connect

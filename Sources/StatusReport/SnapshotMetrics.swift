@@ -144,7 +144,7 @@ extension Step {
   fileprivate var help: String {
     switch self {
     case .hello: "From accept to the complete ClientHello."
-    case .lookUp: "From the ClientHello to the backend's socket."
+    case .lookUp: "From the ClientHello to the backend's socket, or to the refusal."
     case .connect: "From there to the connection with the backend."
     }
   }

@@ -18,7 +18,7 @@ struct CounterTests {
     try counted.expect(["accepted": 1, "open": 1, "waitingForHello": 1])
     let waiting = try Connection.fillBacklog(of: "\(hosts.path)/test.test/tls-socket")
     try client.send(Passage.hello.bytes)
-    try counted.expect(["accepted": 1, "open": 1, "times.hello": 1, "waitingForBackend": 1])
+    try counted.expect(["accepted": 1, "open": 1, "times.hello": 1, "times.lookUp": 1, "waitingForBackend": 1])
     for _ in waiting { _ = try backend.accept() }
     let accepted = try backend.accept()
     let relayed: [String: Int] = ["accepted": 1, "times.hello": 1, "times.lookUp": 1, "times.connect": 1, "relayed": 1]
@@ -125,8 +125,8 @@ struct CounterTests {
       client.close()
       expected["refused.\(kind.key)", default: 0] += 1
       expected["accepted", default: 0] += 1
-      // Those whose ClientHello had nothing wrong but the name.
       if Self.complete.contains(kind) { expected["times.hello", default: 0] += 1 }
+      if Self.lookedUp.contains(kind) { expected["times.lookUp", default: 0] += 1 }
       try counted.expect(expected)
     }
     try counted.proxy.connect().expectClosed()
@@ -163,7 +163,7 @@ struct CounterTests {
     ] {
       #expect(try counted.proxy.refusal(Hello(name)) == 112)
       expected["refused.\(kind)"] = 1
-      for each in ["accepted", "times.hello"] { expected[each, default: 0] += 1 }
+      for each in ["accepted", "times.hello", "times.lookUp"] { expected[each, default: 0] += 1 }
       try counted.expect(expected)
     }
   }
@@ -185,7 +185,7 @@ struct CounterTests {
     _ = try second.receive(Hello("other.test").bytes.count)
     try counted.proxy.connect().expectClosed()
     try counted.expect([
-      "accepted": 4, "open": 2, "times.hello": 3, "times.lookUp": 2, "times.connect": 2, "relayed": 2, "relaying": 2,
+      "accepted": 4, "open": 2, "times.hello": 3, "times.lookUp": 3, "times.connect": 2, "relayed": 2, "relaying": 2,
       "refused.host_limit": 1, "refused.client_limit": 1,
     ])
     #expect(try counted.status()["maxPerClient"] == 2 && counted.status()["maxPerHost"] == 1)
@@ -259,9 +259,11 @@ struct CounterTests {
       ("socket-loop.test", .backendFailed),
     ].map { (name: String, kind: Refusal.Kind) in (kind, Hello(name).bytes) }
 
-  private static let complete: Set<Refusal.Kind> = [
+  private static let lookedUp: Set<Refusal.Kind> = [
     .unknownName, .noSocket, .lookUpFailed, .backendRefused, .backendTimedOut, .backendFailed,
   ]
+  /// Those whose ClientHello had nothing wrong but the name.
+  private static let complete = lookedUp.union([.noServerName, .illegalName])
 
   private static func prepare(_ hosts: HostsDirectory) throws {
     try hosts.add("empty.test")

@@ -85,7 +85,7 @@ struct StatusFileTests {
     let counted = try CountedProxy(hosts, options: ["--user", "nobody"])
     #expect(unsafe chmod(counted.directory, 0o700) == 0)
     #expect(try counted.proxy.refusal(Hello("unknown.test")) == 112)
-    try counted.expect(["accepted": 1, "times.hello": 1, "refused.unknown_name": 1])
+    try counted.expect(["accepted": 1, "times.hello": 1, "times.lookUp": 1, "refused.unknown_name": 1])
     var status = stat()
     #expect(unsafe stat(counted.path, &status) == 0)
     #expect(status.st_uid == 0 && status.st_mode == S_IFREG | 0o644)
