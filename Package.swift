@@ -113,7 +113,7 @@ let package = Package(
     .testTarget(
       name: "KernelTests", dependencies: ["Kernel", "Wire", "CLinux", "CProbe"], cSettings: gnu, swiftSettings: swift),
     .testTarget(
-      name: "StatusTests", dependencies: ["Status", "Kernel", "Wire"], cSettings: gnu, swiftSettings: swift),
+      name: "StatusTests", dependencies: ["Status", "Kernel", "Wire", "CLinux"], cSettings: gnu, swiftSettings: swift),
     .testTarget(
       name: "RelayTests", dependencies: ["Relay", "Kernel", "Wire", "CLinux"], cSettings: gnu, swiftSettings: swift),
     .testTarget(

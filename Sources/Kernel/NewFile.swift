@@ -7,10 +7,11 @@ package final class NewFile {
   private let name: String
   private let descriptor: Descriptor
   private let temporaryName: String
+  private let mode: mode_t
   private var isTemporary = true
 
-  /// Makes an empty file of this mode next to `path`. The corresponding C functions are `openat` with `O_EXCL`, which follows
-  /// no link, and `fchmod`.
+  /// Makes an empty file next to `path`, which gets this mode with its name: until then nobody else can open or lock it. The
+  /// corresponding C function is `openat` with `O_EXCL`, which follows no link.
   ///
   /// - Throws: `.invalidArgument` if the path does not name a file.
   package init(for path: String, mode: UInt32) throws(Errno) {
@@ -23,10 +24,8 @@ package final class NewFile {
     temporaryName = ".sniproxy-\(String(UInt64.random(in: .min ... .max), radix: 16))"
     let place = directory.number
     let (temporary, flags) = (temporaryName, O_RDWR | O_CREAT | O_EXCL)
-    descriptor = Descriptor(owning: try call { unsafe linux_create(place, temporary, flags, mode) })
-    // Whatever umask(2) says.
-    let file = descriptor.number
-    try call { fchmod(file, mode) }
+    descriptor = Descriptor(owning: try call { unsafe linux_create(place, temporary, flags, 0o600) })
+    self.mode = mode
   }
 
   deinit { if isTemporary { unsafe unlinkat(directory.number, temporaryName, 0) } }
@@ -68,24 +67,20 @@ package final class NewFile {
     return unsafe Words(at: memory, count: count)
   }
 
-  /// A lock that tells others that this process lives, for as long as the result does. The file is open for reading only, so
-  /// nothing can be written to it but what is in the words. The corresponding C function is `fcntl` with `F_OFD_SETLK`.
+  /// Tells others that this process lives, for as long as the result does.
   package func sign() throws(Errno) -> LifeSign {
-    let again = Descriptor(owning: try call { unsafe linux_openat(directory.number, temporaryName, O_RDONLY) })
-    try call { linux_hold(again.number) }
-    return LifeSign(again)
+    let (place, temporary) = (directory.number, temporaryName)
+    let sign = try LifeSign(
+      mapping: Descriptor(owning: try call { unsafe linux_openat(place, temporary, O_RDWR) }))
+    guard try call({ linux_is_held(descriptor.number, Int16(F_RDLCK)) }) == 0 else { return sign }
+    return try LifeSign(keeping: Descriptor(owning: try call { unsafe linux_openat(place, temporary, O_RDONLY) }))
   }
 
   /// Gives it its name. What had it before, be it a link, has it no more; who has that open keeps it. The corresponding C
-  /// function is `renameat`.
+  /// functions are `fchmod` and `renameat`.
   package func takePlace() throws(Errno) {
+    try call { fchmod(descriptor.number, mode) }
     try call { unsafe renameat(directory.number, temporaryName, directory.number, name) }
     isTemporary = false
   }
-}
-
-/// Says, while it is there, that the process that made a file lives.
-package struct LifeSign: ~Copyable, Sendable {
-  private let descriptor: Descriptor
-  fileprivate init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
 }

@@ -35,10 +35,12 @@ package struct OpenFile: ~Copyable {
     return bytes
   }
 
-  /// True while the process that made it lives, and has its `LifeSign`. The corresponding C function is `fcntl` with
+  /// True while the process that made it lives, and has a `LifeSign` of this kind. The corresponding C function is `fcntl` with
   /// `F_OFD_GETLK`, which takes no lock.
-  package var hasLifeSign: Bool {
-    get throws(Errno) { try call { linux_is_held(descriptor.number) } == 1 }
+  package func hasLifeSign(_ kind: LifeSign.Kind) throws(Errno) -> Bool {
+    // A read lock would be let in beside other read locks.
+    let type = kind == .exclusive ? F_RDLCK : F_WRLCK
+    return try call { linux_is_held(descriptor.number, Int16(type)) } == 1
   }
 
   private static let piece = 65_536

@@ -24,6 +24,8 @@
     /// 0 for no limit.
     static let maxPerClient = 13
     static let maxPerHost = 14
+    /// 1 where the life sign is a lock that readers cannot take; 0 where it is not.
+    static let isExclusive = 15
     /// The program's version, in UTF-8, with zeros after it.
     static let program = 16..<24
     static let count = 24

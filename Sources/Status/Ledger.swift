@@ -24,7 +24,9 @@ package final class Ledger: Sendable {
     try Self.checkPlace(of: file)
     let count = Layout.count(workers: workers)
     words = try Self.attempt("get \(count * 8) bytes for it") { () throws(Errno) in try file.words(count) }
-    lifeSign = try Self.attempt("lock it") { () throws(Errno) in try file.sign() }
+    let sign = try Self.attempt("lock it") { () throws(Errno) in try file.sign() }
+    if sign.kind == .exclusive { words[Layout.Header.isExclusive] = 1 }
+    lifeSign = consume sign
     self.workers = workers
     begin()
     try Self.attempt("put it in place") { () throws(Errno) in try file.takePlace() }

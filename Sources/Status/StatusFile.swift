@@ -10,7 +10,7 @@ package enum StatusFile {
     do throws(Errno) {
       let file = try OpenFile(path: path)
       bytes = try file.isRegular ? file.bytes(most: longest) : []
-      isAlive = try file.hasLifeSign
+      isAlive = try file.hasLifeSign(lifeSign(bytes))
     } catch {
       throw .unreadable(error)
     }
@@ -47,6 +47,11 @@ package enum StatusFile {
     guard bytes.count == expected else { throw .wrongLength(bytes.count, expected: expected) }
     guard let snapshot = Snapshot(words, isAlive: isAlive) else { throw .damaged }
     return snapshot
+  }
+
+  private static func lifeSign(_ bytes: [UInt8]) -> LifeSign.Kind {
+    let header = words(Array(bytes.prefix(Layout.Header.count * 8)))
+    return header.count > Layout.Header.isExclusive && header[Layout.Header.isExclusive] == 1 ? .exclusive : .shared
   }
 
   private static func words(_ bytes: [UInt8]) -> [UInt64] {

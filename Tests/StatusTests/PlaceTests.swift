@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Kernel
 import Testing
@@ -44,6 +45,19 @@ import Testing
     ledger = nil
     let snapshot = try StatusFile.read(directory.file("status"))
     #expect(!snapshot.isAlive && snapshot.state == .starting)
+  }
+
+  /// Everybody may read it, and so may lock it as a reader.
+  @Test func `a lock of a reader brings nobody back to life`() throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.file("status")
+    var ledger: Ledger? = try Ledger(workers: 1, path: path)
+    withExtendedLifetime(ledger) {}
+    ledger = nil
+    let reader = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    defer { close(reader) }
+    #expect(reader >= 0 && flock(reader, LOCK_EX) == 0 && linux_hold(reader, Int16(F_RDLCK)) == 0)
+    #expect(try !StatusFile.read(path).isAlive)
   }
 
   @Test func `a link is replaced, and what it leads to is left alone`() throws {

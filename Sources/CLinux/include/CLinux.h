@@ -73,13 +73,14 @@ static inline int linux_prctl(int option, unsigned long argument, unsigned long 
   return prctl(option, argument, second, 0ul, 0ul);
 }
 
-// A read lock on the whole of an open file, and whether another open file has one: fcntl(2), open file description locks.
-static inline int linux_hold(int fd) {
-  struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+// A lock on the whole of an open file, F_RDLCK or F_WRLCK, and whether another open file has one that forbids such a lock:
+// fcntl(2), open file description locks.
+static inline int linux_hold(int fd, short type) {
+  struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
   return fcntl(fd, F_OFD_SETLK, &lock);
 }
-static inline int linux_is_held(int fd) {
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+static inline int linux_is_held(int fd, short type) {
+  struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
   return fcntl(fd, F_OFD_GETLK, &lock) != 0 ? -1 : lock.l_type != F_UNLCK;
 }
 
