@@ -69,7 +69,8 @@ extension StatusFile.Flaw: CustomStringConvertible {
   package var description: String {
     switch self {
     case .unreadable(.noSuchFileOrDirectory):
-      "there is no such file: start sniproxy with --status, or name the file that it has there"
+      "there is no such file: start sniproxy with --status, or name the file that it has there (a socket unit starts it with "
+        + "the first client)"
     case .unreadable(let error): "\(error)"
     case .notStatusFile: "it is no status file: name the one that sniproxy has as --status"
     case .otherVersion(let version):

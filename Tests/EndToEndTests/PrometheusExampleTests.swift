@@ -67,6 +67,12 @@ struct PrometheusExampleTests {
         input_series:
           - {series: 'up{job="sniproxy",instance="gone"}', values: '0x30'}
           - {series: 'sniproxy_up{instance="dead"}', values: '0x30'}
+          - {series: 'sniproxy_state{instance="dead",state="running"}', values: '1x30'}
+          - {series: 'sniproxy_state{instance="dead",state="ended"}', values: '0x30'}
+          - {series: 'sniproxy_up{instance="idle"}', values: '0x30'}
+          - {series: 'sniproxy_state{instance="idle",state="running"}', values: '0x30'}
+          - {series: 'sniproxy_state{instance="idle",state="ended"}', values: '1x30'}
+          - {series: 'sniproxy_up{instance="new"}', values: '0x30'}
           - {series: 'sniproxy_connections_open{instance="bad",worker="0",stage="relaying"}', values: '95x30'}
           - {series: 'sniproxy_connections_limit{instance="bad"}', values: '100x30'}
           - {series: 'sniproxy_accept_troubles_total{instance="bad",worker="0",trouble="error"}', values: '0+6x30'}
@@ -82,6 +88,8 @@ struct PrometheusExampleTests {
             exp_samples:
               - {labels: '{alertname="SniproxyDown",instance="gone"}', value: 1}
               - {labels: '{alertname="SniproxyDown",instance="dead"}', value: 1}
+              - {labels: '{alertname="SniproxyStopped",instance="idle"}', value: 1}
+              - {labels: '{alertname="SniproxyStopped",instance="new"}', value: 1}
               - {labels: '{alertname="SniproxyNearLimit",instance="bad"}', value: 1}
               - {labels: '{alertname="SniproxyAcceptFails",instance="bad"}', value: 1}
               - {labels: '{alertname="SniproxyBackendUnreachable",instance="bad"}', value: 1}
@@ -91,6 +99,8 @@ struct PrometheusExampleTests {
         input_series:
           - {series: 'up{job="sniproxy",instance="good"}', values: '1x30'}
           - {series: 'sniproxy_up{instance="good"}', values: '1x30'}
+          - {series: 'sniproxy_state{instance="good",state="running"}', values: '1x30'}
+          - {series: 'sniproxy_state{instance="good",state="ended"}', values: '0x30'}
           - {series: 'sniproxy_connections_open{instance="good",worker="0",stage="relaying"}', values: '40x30'}
           - {series: 'sniproxy_connections_limit{instance="good"}', values: '100x30'}
           - {series: 'sniproxy_accept_troubles_total{instance="good",worker="0",trouble="limit"}', values: '0+6x30'}
