@@ -48,6 +48,11 @@ package final class NewFile {
     }
   }
 
+  /// Removes what is at its place now. The corresponding C function is `unlinkat`.
+  package func clearPlace() throws(Errno) {
+    try call { unsafe unlinkat(directory.number, name, 0) }
+  }
+
   package enum Replaced: Sendable {
     case nothing
     /// Itself, and not what it leads to.

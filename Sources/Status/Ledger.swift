@@ -16,18 +16,25 @@ package final class Ledger: Sendable {
     begin()
   }
 
-  /// Makes a new file and puts it at `path`, in place of another status file, of an empty file, or of a link.
+  /// Makes a new file and puts it at `path`, in place of another status file, of an empty file, or of a link. Where
+  /// there is no room for it, the other status file is removed.
   package init(workers: Int, path: String) throws(Failure) {
     let file = try Self.attempt("make a file in its directory") { () throws(Errno) in
       try NewFile(for: path, mode: Self.mode)
     }
-    try Self.checkPlace(of: file)
+    let present = try Self.present(at: file)
     let count = Layout.count(workers: workers)
-    words = try Self.attempt("get \(count * 8) bytes for it") { () throws(Errno) in try file.words(count) }
-    let sign = try Self.attempt("lock it") { () throws(Errno) in try file.sign() }
-    if sign.kind == .exclusive { words[Layout.Header.isExclusive] = 1 }
-    lifeSign = consume sign
     self.workers = workers
+    do throws(Failure) {
+      words = try Self.attempt("get \(count * 8) bytes for it") { () throws(Errno) in try file.words(count) }
+      let sign = try Self.attempt("lock it") { () throws(Errno) in try file.sign() }
+      if sign.kind == .exclusive { words[Layout.Header.isExclusive] = 1 }
+      lifeSign = consume sign
+    } catch {
+      // It would tell of another process, as if none had come after that.
+      if case .file(Layout.magic) = present { try? file.clearPlace() }
+      throw error
+    }
     begin()
     try Self.attempt("put it in place") { () throws(Errno) in try file.takePlace() }
   }
@@ -93,9 +100,10 @@ package final class Ledger: Sendable {
     }
   }
 
-  private static func checkPlace(of file: NewFile) throws(Failure) {
-    switch try attempt("look at what is in its place", { () throws(Errno) in try file.replaced() }) {
-    case .nothing, .link, .file([]), .file(Layout.magic): return
+  private static func present(at file: NewFile) throws(Failure) -> NewFile.Replaced {
+    let present = try attempt("look at what is in its place") { () throws(Errno) in try file.replaced() }
+    switch present {
+    case .nothing, .link, .file([]), .file(Layout.magic): return present
     case .file, .other: throw .placeIsTaken
     }
   }

@@ -126,6 +126,18 @@ struct StatusFileTests {
     #expect(try Self.names(directory).isEmpty)
   }
 
+  /// It would say that nobody serves.
+  @Test(.requires("prlimit"), .notSanitized(by: .thread, "its library reads 512 KiB that it has put into a file"))
+  func `where it runs without, no older file stays`() throws {
+    let directory = try Scratch.current.directory("status")
+    try Self.service(options: ["--status", "\(directory)/status"]).stop()
+    #expect(try Self.names(directory) == ["status"])
+    let proxy = try Self.service(
+      options: ["--status", "\(directory)/status", "--workers", "8"], launcher: ["prlimit", "--fsize=2000"])
+    try Self.expectWarning(proxy, "cannot get", "File too large")
+    #expect(try Self.names(directory).isEmpty)
+  }
+
   @Test(.requiresRoot, .requires("setpriv")) func `where it may not write it runs without`() throws {
     let directory = try Scratch.current.directory("status")
     let proxy = try Self.service(options: ["--status", "\(directory)/status"], launcher: ["setpriv"] + asUser(2001))
