@@ -24,6 +24,8 @@ package struct Errno: Error, Equatable, Sendable {
   package static var notDirectory: Errno { Errno(ENOTDIR) }
   package static var notPermitted: Errno { Errno(EPERM) }
   package static var permissionDenied: Errno { Errno(EACCES) }
+  package static var readOnly: Errno { Errno(EROFS) }
+  package static var tooLarge: Errno { Errno(EFBIG) }
   package static var tooManyLinks: Errno { Errno(ELOOP) }
   package static var wrongType: Errno { Errno(EPROTOTYPE) }
   package static var wouldBlock: Errno { Errno(EAGAIN) }

@@ -22,9 +22,21 @@ extension Ledger.Failure {
   func text(_ path: String) -> String {
     switch self {
     case .system(let step, let error):
-      "--status \(path): cannot \(step): \(error): running without it. Name a file in a directory that the proxy may write to"
+      "--status \(path): cannot \(step): \(error): running without it. \(Self.advice(error))"
     case .placeIsTaken:
       "--status \(path): something else is there: running without it. Remove that, or name another file"
+    }
+  }
+
+  private static func advice(_ error: Errno) -> String {
+    switch error {
+    case .invalidArgument: "Name a file, and not a directory"
+    case .nameTooLong: "Name a file with a shorter name"
+    case .noSuchFileOrDirectory, .notDirectory: "Name a file in a directory that is there"
+    case .permissionDenied, .readOnly, .notPermitted: "Name a file in a directory that the proxy may write to"
+    case .tooLarge: "Raise the limit of the size of files (LimitFSIZE=, ulimit -f)"
+    case _ where error.isShortage: "Make room, or name a file elsewhere, such as below /run"
+    default: "Name a file elsewhere, such as below /run"
     }
   }
 }

@@ -150,6 +150,15 @@ struct StatusFileTests {
     try Self.expectWarning(proxy, "cannot make a file", "No such file or directory")
   }
 
+  @Test(arguments: [
+    ("", "Name a file, and not a directory"), ("/", "Name a file, and not a directory"),
+    ("/" + String(repeating: "a", count: 300), "shorter name"),
+  ])
+  func `what is no name of a file is told, with what to do`(end: String, advice: String) throws {
+    let path = end.isEmpty ? "" : try Scratch.current.directory("status") + end
+    try Self.expectWarning(try Self.service(options: ["--status", path]), "cannot", advice)
+  }
+
   @Test func `what is no status file is left alone, and a link is replaced`() throws {
     let directory = try Scratch.current.directory("status")
     let precious = "\(directory)/precious"
