@@ -9,7 +9,7 @@ extension History {
   package func screen(width: Int, height: Int, now: Int64, file: String, isUnicode: Bool) -> [String] {
     guard width > 0, height > 0 else { return [] }
     let lines = latest.map { page($0, width, height, now, isUnicode) } ?? ["sniproxy-status: nothing is known yet"]
-    let told = failure.map { ["cannot read \(file): \($0)"] } ?? []
+    let told = failure.map { ["cannot read \(printable(file)): \($0)"] } ?? []
     return (lines.prefix(1) + told + lines.dropFirst()).prefix(height).map { $0.fitted(to: width) }
   }
 

@@ -13,12 +13,23 @@ extension Reading {
     // Rates are of a moment; how long things take is better told of all that there was.
     let whole = Sections(reading: self, earlier: nil, now: now)
     let count = snapshot.workers.count
-    let head = [sections.headline, "\(sections.dates), \(workers(count))", "status file \(file)"]
+    let head = [sections.headline, "\(sections.dates), \(workers(count))", "status file \(printable(file))"]
     let parts = [
       head + sections.connections, sections.flow, sections.refusals(), whole.times("since start"),
       sections.ends + sections.troubles, byWorker ? sections.byWorker : [],
     ]
     return parts.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }.joined(separator: "\n")
+  }
+}
+
+/// What would move a cursor or end a line becomes `\xNN`.
+package func printable(_ text: String) -> String {
+  text.unicodeScalars.reduce(into: "") { result, scalar in
+    switch scalar.value {
+    case 0..<0x10: result += "\\x0" + String(scalar.value, radix: 16)
+    case 0x10..<0x20, 0x7f..<0xa0: result += "\\x" + String(scalar.value, radix: 16)
+    default: result.unicodeScalars.append(scalar)
+    }
   }
 }
 

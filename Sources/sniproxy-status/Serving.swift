@@ -33,7 +33,7 @@ struct Serving {
     } catch {
       throw .system("cannot serve at \(address): \(error)")
     }
-    for listener in listeners { complain("serving \(source.path) at \(listener.name)") }
+    for listener in listeners { complain("serving \(printable(source.path)) at \(listener.name)") }
     var wait = pollfd(fd: signals.number, events: Int16(POLLIN), revents: 0)
     while signals.next() == nil { unsafe _ = poll(&wait, 1, -1) }
     exporter.stop()
@@ -78,7 +78,7 @@ extension Source {
     switch read() {
     case .success(let reading): reading.snapshot.metrics.exposition
     case .failure(let flaw):
-      "# cannot read \(onOneLine(path)): \(onOneLine("\(flaw)"))\n" + [MetricFamily].nothing.exposition
+      "# cannot read \(printable(path)): \(flaw)\n" + [MetricFamily].nothing.exposition
     }
   }
 
@@ -87,7 +87,7 @@ extension Source {
       switch read() {
       case .success(let reading):
         "sniproxy \(reading.snapshot.program), process \(reading.snapshot.process): \(reading.snapshot.condition.rawValue)"
-      case .failure(let flaw): "cannot read \(path): \(flaw)"
+      case .failure(let flaw): "cannot read \(printable(path)): \(flaw)"
       }
     return """
       <!DOCTYPE html>
@@ -101,10 +101,6 @@ extension Source {
 
       """
   }
-}
-
-private func onOneLine(_ text: String) -> String {
-  String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 ? " " : $0 }))
 }
 
 private func html(_ text: String) -> String {

@@ -14,7 +14,7 @@ struct Source: Sendable {
     do throws(StatusFile.Flaw) {
       return try read().get()
     } catch {
-      let text = "cannot read \(path): \(error)"
+      let text = "cannot read \(printable(path)): \(error)"
       if case .unreadable = error { throw .system(text) }
       throw .usage(text)
     }

@@ -20,11 +20,12 @@ extension Event {
 
 extension Ledger.Failure {
   func text(_ path: String) -> String {
-    switch self {
+    let file = escaped(Array(path.utf8))
+    return switch self {
     case .system(let step, let error):
-      "--status \(path): cannot \(step): \(error): running without it. \(Self.advice(error))"
+      "--status \(file): cannot \(step): \(error): running without it. \(Self.advice(error))"
     case .placeIsTaken:
-      "--status \(path): something else is there: running without it. Remove that, or name another file"
+      "--status \(file): something else is there: running without it. Remove that, or name another file"
     }
   }
 

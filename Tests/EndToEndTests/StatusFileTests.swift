@@ -138,6 +138,11 @@ struct StatusFileTests {
     #expect(try Self.names(directory).isEmpty)
   }
 
+  @Test func `the end of a line in its name ends no line of the log`() throws {
+    let proxy = try Self.service(options: ["--status", Scratch.current.file("missing") + "/two\nlines"])
+    try Self.expectWarning(proxy, #"/two\x0alines"#, "No such file or directory")
+  }
+
   @Test(.requiresRoot, .requires("setpriv")) func `where it may not write it runs without`() throws {
     let directory = try Scratch.current.directory("status")
     let proxy = try Self.service(options: ["--status", "\(directory)/status"], launcher: ["setpriv"] + asUser(2001))

@@ -45,6 +45,12 @@ import Wire
     #expect(page.contains("hung_up, no alert"))
   }
 
+  @Test func `the name of a file moves no cursor`() throws {
+    let page = try Reading(SampleStatus().snapshot(), at: 1).table(
+      since: nil, now: 0, file: "a\u{1b}[2J\n\u{9b}\u{7f}\u{fc}", byWorker: false)
+    #expect(page.contains(#"status file a\x1b[2J\x0a\x9b\x7f\#u{fc}"# + "\n"))
+  }
+
   @Test func `what is quiet needs no line`() throws {
     let page = try Reading(SampleStatus().snapshot(), at: 1).table(since: nil, now: 0, file: "f", byWorker: false)
     for word in ["alert", "troubles", "ended", "worker "] { #expect(!page.contains(word), "\(word) in \(page)") }
