@@ -61,7 +61,7 @@ package enum StatusFile {
   }
 
   /// One byte more than any has.
-  private static let longest = Layout.count(workers: Layout.mostWorkers) * 8 + 1
+  fileprivate static let longest = Layout.count(workers: Layout.mostWorkers) * 8 + 1
 }
 
 extension StatusFile.Flaw: CustomStringConvertible {
@@ -76,7 +76,8 @@ extension StatusFile.Flaw: CustomStringConvertible {
     case .otherVersion(let version):
       "it has layout \(version), and this program reads layout \(Layout.version): restart sniproxy, so that both are of one version"
     case .wrongLength(let length, let expected):
-      "it has \(length) bytes instead of \(expected): it was cut, or is not whole"
+      "it has \(length < StatusFile.longest ? "" : "at least ")\(length) bytes instead of \(expected): it was cut, or is not one "
+        + "status file"
     case .damaged: "it is damaged: restart sniproxy, which makes a new one"
     }
   }

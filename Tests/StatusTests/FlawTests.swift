@@ -79,6 +79,15 @@ import Testing
     #expect(!"\(StatusFile.Flaw.unreadable(.permissionDenied))".isEmpty)
   }
 
+  @Test func `no more is told of a length than was read`() throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.file("status")
+    _ = try Ledger(workers: 1, path: path)
+    #expect(unsafe truncate(path, 1 << 40) == 0)
+    #expect(flaw(of: path)?.description.contains("it has at least ") == true)
+    #expect(!"\(StatusFile.Flaw.wrongLength(10, expected: 20))".contains("at least"))
+  }
+
   private func flaw(_ bytes: [UInt8]) -> StatusFile.Flaw? {
     do throws(StatusFile.Flaw) {
       _ = try StatusFile.parse(bytes, isAlive: false)
