@@ -30,7 +30,7 @@ extension History {
     let flow = take(sections.flow)
     let least = take([String](repeating: "", count: 1 + Self.lowestChart))
     let top = take(refusals)
-    let troubles = take(sections.troubles)
+    let troubles = take(slow.troubles(recent: true))
     let waits = take(times)
     let rows = least.isEmpty ? 0 : min(Self.lowestChart + max(0, room), Self.highestChart)
     page += flow

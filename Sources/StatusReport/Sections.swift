@@ -99,18 +99,27 @@ struct Sections {
   }
 
   /// What an administrator may have to do something about.
-  var troubles: [String] {
-    list(
+  ///
+  /// - Parameter recent: only of those that came since the earlier reading
+  func troubles(recent: Bool = false) -> [String] {
+    let before = earlier.map(Self.troubles)
+    let now = Self.troubles(reading)
+    return list(
       "troubles",
-      [
-        ("accepting paused at the limit", total.troubles(.limit)),
-        ("accepting failed", total.troubles(.error)),
-        ("clients gone before they were accepted", total.troubles(.gone)),
-        ("no pipe to be had", total.missingPipes),
-        ("log lines lost", snapshot.lines(.lost)),
-        ("log lines left out", snapshot.lines(.leftOut)),
-        ("access lines lost", snapshot.lines(.accessLost)),
-      ].filter { $0.1 > 0 })
+      now.enumerated().filter { $1.1 > 0 && !(recent && before?[$0].1 == $1.1) }.map(\.element))
+  }
+
+  private static func troubles(_ reading: Reading) -> [(String, UInt64)] {
+    let (snapshot, total) = (reading.snapshot, reading.snapshot.total)
+    return [
+      ("accepting paused at the limit", total.troubles(.limit)),
+      ("accepting failed", total.troubles(.error)),
+      ("clients gone before they were accepted", total.troubles(.gone)),
+      ("no pipe to be had", total.missingPipes),
+      ("log lines lost", snapshot.lines(.lost)),
+      ("log lines left out", snapshot.lines(.leftOut)),
+      ("access lines lost", snapshot.lines(.accessLost)),
+    ]
   }
 
   /// A line for each worker.

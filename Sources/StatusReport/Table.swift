@@ -16,7 +16,7 @@ extension Reading {
     let head = [sections.headline, "\(sections.dates), \(workers(count))", "status file \(printable(file))"]
     let parts = [
       head + sections.connections, sections.flow, sections.refusals(), whole.times("since start"),
-      sections.ends + sections.troubles, byWorker ? sections.byWorker : [],
+      sections.ends + sections.troubles(), byWorker ? sections.byWorker : [],
     ]
     return parts.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }.joined(separator: "\n")
   }

@@ -41,6 +41,23 @@ import Testing
     #expect(screen(history, isUnicode: false).joined().utf8.allSatisfy { $0 < 0x80 })
   }
 
+  /// They would keep the times away for ever.
+  @Test func `troubles are those of the last minute`() throws {
+    let status = try SampleStatus()
+    status.countMuch()
+    var history = History()
+    func add(_ second: Int64) throws -> String {
+      history.add(Reading(try status.snapshot(), at: second * 1_000_000_000))
+      return screen(history).joined(separator: "\n")
+    }
+    let old = try add(1)
+    #expect(!old.contains("troubles") && old.contains("connect to backend"))
+    status.ledger.tally(0).had(.limit)
+    #expect(try add(2).contains("troubles: accepting paused at the limit 3"))
+    let later = try (add(61), add(63)).1
+    #expect(!later.contains("troubles") && later.contains("connect to backend"), "\(later)")
+  }
+
   @Test func `a restart makes no negative rate`() throws {
     let status = try SampleStatus()
     status.countMuch()
