@@ -14,8 +14,8 @@ extension History {
   }
 
   private func page(_ reading: Reading, _ width: Int, _ height: Int, _ now: Int64, _ isUnicode: Bool) -> [String] {
-    let sections = Sections(reading: reading, earlier: previous, now: now)
-    let slow = Sections(reading: reading, earlier: minuteAgo, now: now)
+    let sections = Sections(reading: reading, earlier: previous, now: now, width: width)
+    let slow = Sections(reading: reading, earlier: minuteAgo, now: now, width: width)
     let times = slow.times("last minute")
     let refusals = sections.refusals(most: height < 30 ? 3 : 5, byRate: true)
     var page = [sections.headline.beside("q: quit", width: width)] + sections.connections
@@ -53,5 +53,6 @@ extension String {
     return room < 2 ? self : self + String(repeating: " ", count: room) + other
   }
 
-  fileprivate func fitted(to width: Int) -> String { String(prefix(width)) }
+  /// With a sign where its end is cut off.
+  fileprivate func fitted(to width: Int) -> String { count <= width ? self : String(prefix(width - 1)) + ">" }
 }

@@ -1,12 +1,13 @@
 import Status
 import Wire
 
-/// The parts of what a person sees, each as lines of at most 80 columns. Rates are those since an earlier reading.
+/// The parts of what a person sees, each as lines of `width` columns where their words allow it. Rates are those since an earlier reading.
 struct Sections {
   let reading: Reading
   let earlier: Reading?
   /// Nanoseconds since 1970.
   let now: Int64
+  var width = 80
 
   private var snapshot: Snapshot { reading.snapshot }
   private var total: Counts { snapshot.total }
@@ -37,14 +38,12 @@ struct Sections {
   var connections: [String] {
     guard snapshot.isAlive else { return [] }
     let stages = [
-      "relaying \(Quantity.count(total.now(.relaying)))",
-      "waiting for hello \(Quantity.count(total.now(.waitingForHello)))",
-      "for backend \(Quantity.count(total.now(.waitingForBackend)))",
-      "closing \(Quantity.count(total.now(.closing)))",
+      ("relaying", total.now(.relaying)), ("waiting for hello", total.now(.waitingForHello)),
+      ("for backend", total.now(.waitingForBackend)), ("closing", total.now(.closing)),
     ]
     let limit = snapshot.limits.maxConnections
     let ofLimit = limit > 0 ? " of \(Quantity.count(UInt64(limit)))" : ""
-    var lines = ["open \(Quantity.count(total.open))\(ofLimit): \(stages.joined(separator: ", "))"]
+    var lines = list("open \(Quantity.count(total.open))\(ofLimit)", stages)
     let paused = total.now(.atLimit) &+ total.now(.afterError)
     if paused > 0 { lines.append("NEW CLIENTS WAIT at \(paused) of \(workers(snapshot.workers.count))") }
     return lines
@@ -141,9 +140,19 @@ struct Sections {
     line(label, 48, cells, 16)
   }
 
-  private func line(_ label: String, _ width: Int, _ cells: [String], _ each: Int) -> String {
-    label.padded(to: width) + cells.map { $0.leading(to: each) }.joined()
+  /// Where there is no room for all, columns get narrower, and the last ones are left out: half a figure is another one.
+  private func line(_ label: String, _ broadest: Int, _ cells: [String], _ each: Int) -> String {
+    let narrow = broadest + cells.count * each > width
+    let each = narrow ? min(each, Self.narrowest) : each
+    let least = min(broadest, Self.longestLabel)
+    let count = min(cells.count, max(0, width - least) / each)
+    let rest = narrow ? min(broadest, max(least, width - count * each)) : broadest
+    return label.padded(to: rest) + cells.prefix(count).map { $0.leading(to: each) }.joined()
   }
+
+  /// "pre_shared_key_not_last, alert 47", and a number of nine digits in groups.
+  private static let longestLabel = 33
+  private static let narrowest = 12
 
   private func row(_ label: String, _ counts: Counts, _ value: (Counts) -> UInt64) -> String {
     row(label, Quantity.count(value(counts)), reading.rate(since: earlier, value).map(Quantity.rate) ?? "")
@@ -159,7 +168,7 @@ struct Sections {
     var lines: [String] = []
     for (name, count) in items {
       let item = "\(name) \(Quantity.count(count))"
-      if let last = lines.last, last.count + item.count + 2 <= 79 {
+      if let last = lines.last, last.count + item.count + 3 <= width {
         lines[lines.count - 1] = "\(last), \(item)"
       } else if lines.isEmpty {
         lines = ["\(label): \(item)"]

@@ -41,6 +41,24 @@ import Testing
     #expect(screen(history, isUnicode: false).joined().utf8.allSatisfy { $0 < 0x80 })
   }
 
+  @Test func `no figure is cut off without a sign`() throws {
+    let status = try SampleStatus()
+    var history = History()
+    history.add(Reading(try status.snapshot(), at: 1_000_000_000))
+    status.countMuch()
+    history.add(Reading(try status.snapshot(), at: 2_000_000_000))
+    func words(_ lines: [String]) -> [Substring] {
+      lines.flatMap { $0.split(whereSeparator: { " ,".contains($0) }) }
+    }
+    let whole = Set(words(screen(history, 80, 60)))
+    for width in 20..<80 {
+      for line in screen(history, width, 60) where !line.hasSuffix(">") && !line.contains("█") {
+        #expect(Set(words([line])).isSubset(of: whole), "\(width): \(line)")
+      }
+    }
+    #expect(screen(history, 60).contains { $0.hasPrefix("accepted") && $0.hasSuffix(" 2,000") })
+  }
+
   /// They would keep the times away for ever.
   @Test func `troubles are those of the last minute`() throws {
     let status = try SampleStatus()
