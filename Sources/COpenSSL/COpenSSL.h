@@ -18,6 +18,25 @@ static inline SSL_CTX *openssl_client(void) {
   return context;
 }
 
+// How much a server may send until its handshake is done. A chain of certificates takes 100 KB at most
+// (SSL_CTX_set_max_cert_list(3)).
+enum { openssl_most_bytes = 262144 };
+
+// Not 0 of a server that sent more than a handshake takes.
+static inline int openssl_is_flooded(const SSL *connection) {
+  return BIO_number_read(SSL_get_rbio(connection)) > openssl_most_bytes;
+}
+
+// Ends a handshake in which the server sends without end what OpenSSL skips before it comes back, such as HelloRequest
+// messages (BIO_set_callback_ex(3): a result of 0 or less before the operation takes its place).
+static inline long openssl_bound(BIO *bio, int operation, const char *bytes, size_t length, int argument, long number,
+                                 int result, size_t *processed) {
+  (void)bytes, (void)length, (void)argument, (void)number, (void)processed;
+  if (operation != BIO_CB_READ || BIO_number_read(bio) <= openssl_most_bytes) return result;
+  BIO_clear_retry_flags(bio);
+  return -1;
+}
+
 // A connection to be made on the descriptor, which stays the caller's. NULL where there is no memory.
 static inline SSL *openssl_begin(SSL_CTX *context, int fd, const char *name) {
   SSL *connection = SSL_new(context);
@@ -26,6 +45,7 @@ static inline SSL *openssl_begin(SSL_CTX *context, int fd, const char *name) {
     SSL_free(connection);
     return NULL;
   }
+  BIO_set_callback_ex(SSL_get_rbio(connection), openssl_bound);
   SSL_set_connect_state(connection);
   return connection;
 }

@@ -27,6 +27,7 @@ import Kernel
     case 0: return nil
     case 1: return certificate.map { .certificate($0) } ?? .failed("the backend has no certificate")
     default:
+      if unsafe openssl_is_flooded(connection) != 0 { return .failed("the backend sent too much for a handshake") }
       guard let reason = unsafe openssl_failure() else {
         return .failed("the backend ended the connection: does it speak TLS, and know whether a PROXY header comes?")
       }

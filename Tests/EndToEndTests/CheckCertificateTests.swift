@@ -93,6 +93,18 @@ struct CheckCertificateTests {
     #expect(ContinuousClock.now - start < .seconds(2 * patience))
   }
 
+  /// OpenSSL skips these messages before it comes back, so that nothing else would end the handshake.
+  @Test func `a backend that sends without end`() throws {
+    let request: [UInt8] = [22, 3, 3, 0, 4, 0, 0, 0, 0]
+    try hosts.addBackend("flood.test").serve { connection in
+      let many = Array([[UInt8]](repeating: request, count: 3000).joined())
+      while true { try connection.send(many) }
+    }
+    try close("\(hosts.path)/flood.test")
+    let check = try Check(hosts, ["--tls"])
+    #expect(try check.entry("flood.test").findings.contains { $0.text.hasSuffix("sent too much for a handshake") })
+  }
+
   /// An nginx with a certificate and key of its own.
   private func serve(_ socket: String, _ directory: String) throws {
     _ = try Nginx(at: socket, Certificate(at: directory))
