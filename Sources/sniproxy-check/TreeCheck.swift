@@ -89,9 +89,14 @@ struct TreeCheck: ~Copyable {
       return inspector.inspect(host.entryName(hashed: options.hashed), of: host)
     } catch {
       // A sum may be given in place of its name.
-      if options.hashed, name.utf8.count == 64 { return inspector.inspect(Array(name.utf8)) }
+      if options.hashed, Self.isSum(name) { return inspector.inspect(Array(name.utf8)) }
       throw .usage("\(quoted(name)): \(error)")
     }
+  }
+
+  /// Also in upper case, which no client asks for.
+  private static func isSum(_ name: String) -> Bool {
+    name.utf8.count == 64 && name.unicodeScalars.allSatisfy { $0.isASCII && $0.properties.isASCIIHexDigit }
   }
 
   private mutating func addSummaries(_ reports: [EntryReport]) {

@@ -9,7 +9,9 @@ struct CheckTests {
   @Test func `wrong usage is status 100`() throws {
     for arguments in [
       ["--nonsense"], ["--color", "blue"], ["--tls", "--no-connect"], ["/nonexistent"], ["/etc/hostname"],
-      ["/", "*.example"], ["--user", "no-such-user", "/"], ["--hello", "-", "--tls"], ["--hello", "/dev/null"],
+      ["/", "*.example"], ["--hashed", "/", String(repeating: "/", count: 64)],
+      ["--hashed", "/", String(repeating: "g", count: 63) + "/"],
+      ["--user", "no-such-user", "/"], ["--hello", "-", "--tls"], ["--hello", "/dev/null"],
     ] {
       let check = try Check(arguments)
       #expect(check.status == .exited(100) && check.output == "", "\(arguments): \(check.error)")
