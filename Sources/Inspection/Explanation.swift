@@ -97,6 +97,12 @@ extension Inspector {
 
   private func danglingLink(_ link: Way.Stop, _ way: Way, _ scene: Scene, inPlaceOf noun: String) -> Finding {
     guard let lost = way.lost else {
+      if noun == "socket", way.end?.status.kind == .socket, way.endsWithSlash {
+        return Finding(
+          .problem, .danglingLink,
+          "\(Self.link(link)) ends with a slash, and what it leads to is a socket: only a directory may have one",
+          mends: [])
+      }
       return Finding(
         .problem, .danglingLink,
         "\(Self.link(link)) leads to \(way.end?.status.noun ?? "nothing"), and not to a \(noun)",

@@ -93,11 +93,15 @@ package struct Inspector: ~Copyable {
 
   private mutating func look(at entry: [UInt8], _ report: inout EntryReport) {
     // What changes between the two looks is looked at again.
+    var last: (reached: Verdict, surveyed: Verdict)?
+    var isSteady = true
     for attempt in 1...Self.mostLooks {
       let scene = survey(entry)
       var verdict = scene.verdict
       if settings.connects {
         verdict = reach(entry)
+        if let last, last != (verdict, scene.verdict) { isSteady = false }
+        last = (verdict, scene.verdict)
         guard agrees(verdict, scene.verdict) || attempt == Self.mostLooks else { continue }
       }
       report.verdict = verdict
@@ -108,10 +112,22 @@ package struct Inspector: ~Copyable {
       }
       report.isUnlisted = scene.files == nil && scene.way.host != nil
       report.findings = findings(of: scene, verdict, entry)
-      if settings.connects, !agrees(verdict, scene.verdict) {
+      if settings.connects, !agrees(verdict, scene.verdict), !(isSteady && isExplained(report)) {
         report.add(Finding(.warning, .changed, "it changed while it was looked at: look again"))
+      } else if case .refused(let refusal) = verdict, report.severity ?? .note == .note {
+        report.add(Finding(.problem, .lookUpFailed, "the look-up failed: \(refusal)"))
       }
       return
+    }
+  }
+
+  /// True if the kernel, which follows some ways by itself, goes where the survey does not, or the other way round, and what
+  /// is found explains the verdict.
+  private func isExplained(_ report: EntryReport) -> Bool {
+    switch report.verdict {
+    case .served: hosts.delegation == nil
+    case .refused: report.severity == .problem
+    case .waits, .unreachable, .unknown: false
     }
   }
 
@@ -153,7 +169,7 @@ package struct Inspector: ~Copyable {
     // The survey does not connect.
     case (.served, .unknown), (.waits, .unknown), (.refused(.socketOfAnother), .unknown): return true
     case (.waits, .served), (.refused(.backendRefused), .served), (.refused(.backendFailed), .served): return true
-    case (.refused(let a), .refused(let b)): return a.alert == b.alert
+    case (.waits, .refused(.socketOfAnother(Delegation.nobody))): return true
     default: return false
     }
   }
@@ -237,14 +253,30 @@ package struct Inspector: ~Copyable {
   }
 
   private func judge(_ trail: borrowing Trail, _ way: Way) throws(Refusal) -> Verdict {
+    // Where nobody else has a say, the kernel alone looks at what is in the socket's place.
+    if hosts.delegation == nil {
+      if way.endsWithSlash, way.end?.status.kind == .socket { throw .noSocket }
+    } else if isAdministratorsDirectory(way) {
+      throw trail.mayBeWritten ? .backendRefused : .noPermission
+    }
     let user = try hosts.delegation?.onlyUser(trail)
     if let user, hosts.delegation?.isOwner(user, of: trail.status) == false {
-      if user == Delegation.nobody { throw .socketOfAnother(than: user) }
+      if user == Delegation.nobody || way.end?.status.kind != .socket { throw .socketOfAnother(than: user) }
       return .unknown
     }
     guard trail.mayBeWritten else { throw .noPermission }
     guard way.end?.status.kind == .socket else { throw .backendRefused }
     return settings.connects ? .served : .unknown
+  }
+
+  /// True if there is a directory in the socket's place, and no link, where only administrators have a say.
+  private func isAdministratorsDirectory(_ way: Way) -> Bool {
+    guard let end = way.end, end.kind == .directory, let host = way.host, host.status.isWritableByOwnerOnly else {
+      return false
+    }
+    let before = way.stops.dropLast()
+    return before.last?.path == host.path
+      && before.allSatisfy { isAdministrator($0.status.owner) && ($0.kind != .directory || !$0.status.isOpenToAll) }
   }
 
   private static let mostEntries = 1_000_000

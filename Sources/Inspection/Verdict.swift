@@ -43,5 +43,16 @@ package struct EntryReport {
   /// The gravest of its findings.
   package var severity: Finding.Severity? { findings.map(\.severity).max() }
 
+  /// True if clients are served, or the entry is for none, and nothing but notes is to be said of it.
+  package var isWell: Bool {
+    let isRight =
+      switch verdict {
+      case .served, .unknown: true
+      case .unreachable: !findings.isEmpty
+      case .waits, .refused: false
+      }
+    return isRight && findings.allSatisfy { $0.severity == .note }
+  }
+
   package mutating func add(_ finding: Finding) { findings.append(finding) }
 }

@@ -26,6 +26,12 @@ package struct Way {
   /// True if everybody may search all directories down to the file at the end.
   package internal(set) var isOpenToOthers = false
 
+  /// True if its last link says that a directory is at its end.
+  var endsWithSlash: Bool {
+    for stop in stops.reversed() { if case .link(let text?) = stop.kind { return text.last == UInt8(ascii: "/") } }
+    return false
+  }
+
   /// The host directory, once it was reached.
   package internal(set) var host: Stop?
   /// What was reached at the end.

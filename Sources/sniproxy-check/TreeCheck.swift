@@ -68,7 +68,7 @@ struct TreeCheck: ~Copyable {
     if options.tls { try Self.checkCertificates(&reports, &inspector) }
     addSummaries(reports)
     try print(reports)
-    return (findings + reports.flatMap(\.findings)).allSatisfy { $0.severity == .note }
+    return isWell(reports)
   }
 
   private mutating func entries() throws(Failure) -> [[UInt8]] {
@@ -118,6 +118,10 @@ struct TreeCheck: ~Copyable {
     }
   }
 
+  private func isWell(_ reports: [EntryReport]) -> Bool {
+    findings.allSatisfy { $0.severity == .note } && reports.allSatisfy(\.isWell)
+  }
+
   // MARK: - Printing
 
   private func print(_ reports: [EntryReport]) throws(Failure) {
@@ -159,11 +163,10 @@ struct TreeCheck: ~Copyable {
   }
 
   private func json(_ reports: [EntryReport]) -> JSON {
-    let all = findings + reports.flatMap(\.findings)
     return .object([
       ("hosts", .string(shellWord(inspector.path))),
       ("user", .object([("id", .number(Int(effectiveUser))), ("name", JSON(userName(effectiveUser)))])),
-      ("hashed", .bool(options.hashed)), ("ok", .bool(all.allSatisfy { $0.severity == .note })),
+      ("hashed", .bool(options.hashed)), ("ok", .bool(isWell(reports))),
       ("findings", .array(findings.map(\.json))), ("entries", .array(reports.map(\.json))),
     ])
   }

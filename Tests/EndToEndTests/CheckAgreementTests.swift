@@ -82,6 +82,12 @@ struct CheckAgreementTests {
     Row("directory", 112) { place in
       try FileManager.default.createDirectory(atPath: place.host() + "/tls-socket", withIntermediateDirectories: false)
     },
+    Row("open-directory", 80) { place in
+      let directory = try place.host() + "/tls-socket"
+      try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
+      try mode(directory, 0o777)
+    },
+    Row("slash", nil) { try link($0.host() + "/tls-socket", to: $0.listen(elsewhere: "s") + "/") },
     Row("full", 80) { place in
       let host = try place.host()
       let listener = try place.listen(host, backlog: 0)
@@ -171,7 +177,7 @@ struct CheckAgreementTests {
 
   /// Rows that `--any-socket-owner` serves, or refuses for another reason.
   private static let anySocket: [String: UInt8?] = [
-    "users-bare": nil, "users-link": nil, "two": nil, "nobody": nil, "open": nil, "open-home": nil,
+    "slash": 112, "users-bare": nil, "users-link": nil, "two": nil, "nobody": nil, "open": nil, "open-home": nil,
   ]
 
   @Test(arguments: [false, true])
@@ -192,6 +198,7 @@ struct CheckAgreementTests {
       #expect(alert == expected, "sniproxy on \(row.name): \(proxy.log)")
       let told = entry.verdict == "waits" ? 80 : entry.alert
       #expect(told == alert, "\(entry)")
+      #expect(!entry.codes.contains("changed"), "\(entry)")
       #expect((entry.verdict == "served") == (alert == nil), "\(entry)")
       #expect(entry.findings.contains { $0.severity != "note" && $0.code != "forgeable" } == (alert != nil), "\(entry)")
     }
