@@ -12,7 +12,7 @@ package struct Certificate: Equatable, Sendable {
   /// The backend speaks HTTP/2.
   package let speaksHTTP2: Bool
   /// The names in lower case.
-  private let patterns: Set<[UInt8]>
+  let patterns: Set<[UInt8]>
 
   package init(names: [[UInt8]], notBefore: Int64, notAfter: Int64, distrust: String?, speaksHTTP2: Bool) {
     self.names = names
@@ -87,26 +87,4 @@ package struct Certificate: Equatable, Sendable {
   /// Fourteen days.
   private static let soon: Int64 = 14 * 86_400
   private static let mostNames = 5
-}
-
-/// The other names that a certificate is for and that lead to other backends.
-///
-/// RFC 9113, section 9.1.1: "Connections that are made to an origin server [...] MAY be reused for requests with multiple
-/// different URI authority components. A connection can be reused as long as the origin server is authoritative". With https
-/// that takes a certificate for both, and the same address, which all names behind a proxy have.
-package func sharedCertificate(
-  _ certificate: Certificate, of report: EntryReport, among others: [EntryReport]
-) -> Finding? {
-  let covered = others.filter { other in
-    guard other.entry != report.entry, other.verdict == .served, other.backend != report.backend, let host = other.host
-    else { return false }
-    return certificate.covers(host)
-  }
-  guard let first = covered.first?.host else { return nil }
-  let others = covered.count == 1 ? "\(first)" : "\(first) and \(covered.count - 1) more"
-  return Finding(
-    certificate.speaksHTTP2 ? .warning : .note, .certificateShared,
-    "its certificate is also for \(others), which \(covered.count == 1 ? "has" : "have") another backend: over HTTP/2 browsers use one "
-      + "connection for both (RFC 9113, section 9.1.1), so requests reach the wrong backend: give each backend a certificate of its own, "
-      + "or let it answer 421 to names that it does not have")
 }

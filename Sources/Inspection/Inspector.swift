@@ -74,6 +74,16 @@ package struct Inspector: ~Copyable {
     return report
   }
 
+  /// The entries that were not looked at and that one of these certificates is for; none where they cannot be listed.
+  package mutating func others(than reports: [EntryReport], coveredBy certificates: [Certificate]) -> [EntryReport] {
+    guard !certificates.isEmpty, let names = try? entries().names else { return [] }
+    let seen = Set(reports.map(\.entry))
+    return names.filter { name in
+      guard !seen.contains(name), let host = EntryReading(name, hashed: settings.hashed).host else { return false }
+      return certificates.contains { $0.covers(host) }
+    }.map { inspect($0) }
+  }
+
   /// What the reading of a name finds, with the commands that rename the entry.
   private func explained(_ reading: EntryReading, _ entry: [UInt8]) -> [Finding] {
     guard let flaw = reading.flaw else { return [] }

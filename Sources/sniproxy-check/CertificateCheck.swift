@@ -13,6 +13,7 @@ extension TreeCheck {
       try client.ask(names) { inspector.connection(to: reports[asked[$0]].entry, for: names[$0]) }
     }
     let now = wallClockNow() / 1_000_000_000
+    var certificates: [(index: Int, certificate: Certificate)] = []
     for (index, outcome) in zip(asked, outcomes) {
       switch outcome {
       case .failed(let reason):
@@ -20,10 +21,13 @@ extension TreeCheck {
       case .certificate(let certificate):
         reports[index].certificate = certificate.json
         for finding in certificate.findings(for: reports[index].host!, now: now) { reports[index].add(finding) }
-        if let shared = sharedCertificate(certificate, of: reports[index], among: reports) {
-          reports[index].add(shared)
-        }
+        certificates.append((index, certificate))
       }
+    }
+    let shared = SharedCertificates(
+      reports + inspector.others(than: reports, coveredBy: certificates.map(\.certificate)))
+    for (index, certificate) in certificates {
+      if let finding = shared.finding(certificate, of: reports[index]) { reports[index].add(finding) }
     }
     for index in reports.indices where reports[index].verdict == .served && reports[index].host == nil {
       reports[index].add(

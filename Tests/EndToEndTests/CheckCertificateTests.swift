@@ -29,6 +29,9 @@ struct CheckCertificateTests {
     #expect(try check.entry("a.test").codes.contains("certificate-untrusted"))
     #expect(try check.entry("b.test").codes.contains("certificate-shared"), "noted, without HTTP/2")
     #expect(try check.entry("a.test").findings.contains { $0.text.contains("b.test") })
+    let one = try Check(hosts, ["--tls"], names: ["a.test"])
+    #expect(
+      try codes(one, "a.test") == ["certificate-expires-soon", "certificate-shared"], "names that were not asked for")
     #expect(try codes(check, "alias.test") == ["certificate-name", "certificate-expires-soon"])
     #expect(try !Check(hosts, []).entry("c.test").codes.contains("certificate-name"), "only with --tls")
   }
