@@ -5,7 +5,7 @@ import Wire
 // What is worth to know of an entry though it may be served.
 
 extension Inspector {
-  func advice(on scene: Scene, _ entry: [UInt8]) -> [Finding] {
+  func advice(on scene: Scene, _ verdict: Verdict) -> [Finding] {
     var findings: [Finding] = []
     if scene.hasBothFlags, let host = scene.way.host {
       findings.append(
@@ -14,7 +14,9 @@ extension Inspector {
           mends: scene.offers("rm \(shellPath(join(host.path, Self.version1)))", on: host.status)))
     }
     findings += unknownFiles(scene)
-    if scene.header != nil, let forgeable = forgeable(scene) { findings.append(forgeable) }
+    if scene.header != nil, verdict != .unreachable, verdict.refusal == nil, let forgeable = forgeable(scene) {
+      findings.append(forgeable)
+    }
     if settings.chroot, scene.way.leavesTree {
       findings.append(
         Finding(
@@ -45,7 +47,7 @@ extension Inspector {
           mends: scene.offers(
             isThere
               ? "rm \(shellPath(join(host.path, file)))   # if it is of no use: \(shellWord(meant)) is there already"
-              : "mv -T \(shellPath(join(host.path, file))) \(shellPath(join(host.path, meant)))", on: host.status)))
+              : "mv -nT \(shellPath(join(host.path, file))) \(shellPath(join(host.path, meant)))", on: host.status)))
     }
     if !scene.areAllFiles {
       findings.append(

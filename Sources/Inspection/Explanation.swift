@@ -25,7 +25,7 @@ extension Inspector {
       }
     case .served, .unknown, .unreachable: break
     }
-    return findings + advice(on: scene, entry)
+    return findings + advice(on: scene, verdict)
   }
 
   private func explain(_ refusal: Refusal, _ scene: Scene, _ entry: [UInt8]) -> [Finding] {
@@ -63,7 +63,7 @@ extension Inspector {
         return Finding(
           .problem, .noEntry,
           "there is no such entry in the hosts directory, but \(shellWord(meant)), which no client can ask for",
-          mends: ["mv -T \(shellPath(shown(meant))) \(shellPath(shown(entry)))"])
+          mends: ["mv -nT \(shellPath(shown(meant))) \(shellPath(shown(entry)))"])
       }
       let near = nearest(entry, in: names)
       let hint = near.map { ": is \(shellWord($0)) meant?" } ?? ""
@@ -88,11 +88,15 @@ extension Inspector {
     let meant = (scene.files ?? []).first {
       $0 != Self.socketName && meantFile($0).map { Array("\($0)".utf8) } == Self.socketName
     }
+    guard let meant else {
+      return Finding(
+        .problem, .noSocket,
+        "there is no tls-socket in \(shellWord(host.path)): let the backend listen there, or make it a link to the backend's socket"
+      )
+    }
     return Finding(
-      .problem, .noSocket, "there is no tls-socket in \(shellWord(host.path))",
-      mends: scene.offers(
-        meant.map { "mv -T \(shellPath(join(host.path, $0))) \(shellPath(socket))" }
-          ?? "ln -sfn SOCKET \(shellPath(socket))   # or let the backend listen there", on: host.status))
+      .problem, .noSocket, "there is no tls-socket in \(shellWord(host.path)), but \(shellWord(meant))",
+      mends: scene.offers("mv -nT \(shellPath(join(host.path, meant))) \(shellPath(socket))", on: host.status))
   }
 
   private func danglingLink(_ link: Way.Stop, _ way: Way, _ scene: Scene, inPlaceOf noun: String) -> Finding {
@@ -105,25 +109,19 @@ extension Inspector {
       }
       return Finding(
         .problem, .danglingLink,
-        "\(Self.link(link)) leads to \(way.end?.status.noun ?? "nothing"), and not to a \(noun)",
-        mends: [Self.newLink(link, noun)])
+        "\(Self.link(link)) leads to \(way.end?.status.noun ?? "nothing"), and not to a \(noun)")
     }
     let why =
       lost.error == .notDirectory
       ? "is no directory"
       : noun == "socket" ? "does not exist: has the backend started, and does it listen there?" : "does not exist"
     return Finding(
-      .problem, .danglingLink, "\(Self.link(link)) leads nowhere: \(shellWord(lost.path)) \(why)",
-      mends: [Self.newLink(link, noun)])
+      .problem, .danglingLink, "\(Self.link(link)) leads nowhere: \(shellWord(lost.path)) \(why)")
   }
 
   private static func link(_ link: Way.Stop) -> String {
     guard case .link(let text?) = link.kind else { return "the link \(shellWord(link.path))" }
     return "the link \(shellWord(link.path)) -> \(shellWord(text))"
-  }
-
-  private static func newLink(_ link: Way.Stop, _ noun: String) -> String {
-    "ln -sfn \(noun.uppercased()) \(shellPath(link.path))"
   }
 
   // MARK: - Who may
@@ -145,14 +143,12 @@ extension Inspector {
     }
     let permission = stop.isDirectory ? "x" : "w"
     let isOwn = stop.status.owner == effectiveUser
-    var mends = ["chmod \(isOwn ? "u" : "o")+\(permission) \(shellPath(stop.path))"]
-    if !isOwn { mends.insert("setfacl -m u:\(me):\(permission) \(shellPath(stop.path))", at: 0) }
-    var leader = ""
-    // Nobody is to open for a user what they led their name to.
-    if scene.offers("", on: stop.status).isEmpty {
-      mends = []
-      leader = ": it is \(Self.people(scene.users)) who leads the name there"
+    var mends = scene.offers("chmod \(isOwn ? "u" : "o")+\(permission) \(shellPath(stop.path))", on: stop.status)
+    if !isOwn {
+      mends = scene.offers("setfacl -m u:\(me):\(permission) \(shellPath(stop.path))", on: stop.status) + mends
     }
+    // Nobody is to open for a user what they led their name to.
+    let leader = mends.isEmpty ? ": it is \(Self.people(scene.users)) who leads the name there" : ""
     return Finding(
       .problem, .noPermission,
       stop.isDirectory
@@ -175,9 +171,8 @@ extension Inspector {
       Finding(
         .problem, .socketOfAnother,
         "\(Self.person(user)) has a say in where this name leads (\(say)), and neither owns \(shellWord(end.path)), which is "
-          + "\(Self.person(end.status.owner))'s, nor listens on it",
-        mends: Self.isMade(inDirectoryOf: user, scene.way)
-          ? ["chown \(Self.name(user)) \(shellPath(end.path))   # if it is \(Self.person(user))'s service"] : [])
+          + "\(Self.person(end.status.owner))'s, nor listens on it: \(Self.person(user))'s service must make the socket itself, as \(Self.person(user))",
+        mends: [])
     ]
     if end.status.kind != .socket {
       findings.append(nobodyListens(scene))
@@ -187,18 +182,12 @@ extension Inspector {
     return findings
   }
 
-  /// True if the socket was made in a directory of the user's. What they only lead to is not to be given to them.
-  private static func isMade(inDirectoryOf user: UserID, _ way: Way) -> Bool {
-    guard let end = way.end, end.status.kind == .socket, let directory = way.stops.dropLast().last else { return false }
-    return directory.kind == .directory && directory.status.owner == user
-  }
-
   private func openToAll(_ scene: Scene) -> [Finding] {
     scene.way.stops.filter { $0.kind == .directory && $0.status.isOpenToAll }.map { stop in
       Finding(
         .problem, .openToAll,
         "this name leads through \(shellWord(stop.path)) (\(Self.rights(stop.status))), in which anybody may change anything",
-        mends: ["chmod o-w \(shellPath(stop.path))", "chmod +t \(shellPath(stop.path))"])
+        mends: ["o-w", "+t"].flatMap { scene.offers("chmod \($0) \(shellPath(stop.path))", on: stop.status) })
     }
   }
 
@@ -211,9 +200,10 @@ extension Inspector {
       return Finding(
         .problem, .notASocket, "\(shellWord(end.path)) is \(end.status.noun), and not a socket",
         // What a link leads to may be anything, and is not to be removed.
-        mends: scene.socketLink.map { [Self.newLink($0, "socket")] }
-          ?? scene.offers(
-            "\(remove) \(shellPath(end.path))   # and let the backend listen there", on: scene.way.host?.status))
+        mends: scene.socketLink == nil
+          ? scene.offers(
+            "\(remove) \(shellPath(end.path))   # and let the backend listen there", on: scene.way.host?.status)
+          : [])
     }
     return Finding(
       .problem, .nobodyListens,
@@ -243,8 +233,8 @@ extension Inspector {
   private func loop(_ scene: Scene) -> Finding {
     let link = scene.way.stops.last { if case .link = $0.kind { true } else { false } }
     return Finding(
-      .problem, .linkLoop, "too many links, or links that lead in a circle: \(link.map(Self.link) ?? "on the way")",
-      mends: link.map { ["ln -sfn TARGET \(shellPath($0.path))"] } ?? [])
+      .problem, .linkLoop,
+      "links lead in a circle, or over more than 40 links or 255 steps: \(link.map(Self.link) ?? "on the way")")
   }
 
   // MARK: - Words

@@ -10,6 +10,8 @@ package struct Inspector: ~Copyable {
     package var connects = true
     /// Counts links that lead out of the hosts directory as problems.
     package var chroot = false
+    /// Who reads the commands, and runs them.
+    package var reader = effectiveUser
 
     package init() {}
   }
@@ -90,7 +92,7 @@ package struct Inspector: ~Copyable {
     var mends: [String] = []
     if let name = reading.rename {
       if name.count > 253 || (try? hosts.directory.status(of: name)) == nil {
-        mends = ["mv -T \(shellPath(shown(entry))) \(shellPath(shown(name)))"]
+        mends = ["mv -nT \(shellPath(shown(entry))) \(shellPath(shown(name)))"]
       } else {
         mends = ["rm -r \(shellPath(shown(entry)))   # if it is of no use: \(shellWord(name)) is there already"]
       }
@@ -197,6 +199,10 @@ package struct Inspector: ~Copyable {
     /// Who has a say besides administrators.
     var users: [UserID] = []
     var verdict: Verdict = .unknown
+    /// Who reads the commands.
+    let reader: UserID
+
+    init(reader: UserID) { self.reader = reader }
 
     /// The last link on the way from the host directory to the socket.
     var socketLink: Way.Stop? {
@@ -206,9 +212,13 @@ package struct Inspector: ~Copyable {
     }
 
     /// The command, unless somebody else than the owner of what it changes has a say in where the name leads: nobody is to be
-    /// talked into doing a user's will on what is not theirs.
+    /// talked into doing a user's will on what is not theirs. What the user may replace by a link meanwhile is changed as that
+    /// user only.
     func offers(_ command: String, on status: FileStatus?) -> [String] {
-      users.allSatisfy { $0 == status?.owner } ? [command] : []
+      guard users.allSatisfy({ $0 == status?.owner }) else { return [] }
+      guard let user = users.first, user != reader else { return [command] }
+      guard reader == 0, userName(user) != nil else { return [] }
+      return ["runuser -u \(Inspector.name(user)) -- \(command)"]
     }
 
     /// True if there is a directory in the socket's place.
@@ -218,7 +228,7 @@ package struct Inspector: ~Copyable {
   }
 
   private func survey(_ entry: [UInt8]) -> Scene {
-    var scene = Scene()
+    var scene = Scene(reader: settings.reader)
     let recorder = WayRecorder(from: path == Array(".".utf8) ? [] : path, isOpen: isOpenToOthers)
     var trail = Trail(from: hosts.directory)
     trail.observer = { recorder.note($0) }

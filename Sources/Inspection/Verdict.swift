@@ -13,7 +13,9 @@ package enum Verdict: Equatable, Sendable {
   case unknown
 
   /// The alert that the client gets; nil if none, or if nobody can tell.
-  package var alert: Alert? { if case .refused(let refusal) = self { refusal.alert } else { nil } }
+  package var alert: Alert? { refusal?.alert }
+
+  var refusal: Refusal? { if case .refused(let refusal) = self { refusal } else { nil } }
 }
 
 /// What is to be said of one entry of the hosts directory.

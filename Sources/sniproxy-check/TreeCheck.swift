@@ -13,6 +13,7 @@ struct TreeCheck: ~Copyable {
 
   /// Becomes the user that is asked for, for good, before it touches the hosts directory.
   init(_ options: Options) throws(Failure) {
+    var settings = Inspector.Settings()
     let user = try Self.user(options)
     // As the proxy does it, while the process may still see its own descriptors.
     let way = try attempt("find a way to look up hosts", "which takes unshare(2) with CLONE_FS or /proc") {
@@ -24,7 +25,6 @@ struct TreeCheck: ~Copyable {
     } else if isRoot {
       try attempt("give up", "root's capabilities") { () throws(Errno) in try dropCapabilities() }
     }
-    var settings = Inspector.Settings()
     settings.hashed = options.hashed
     settings.connects = !options.noConnect
     settings.chroot = options.chroot

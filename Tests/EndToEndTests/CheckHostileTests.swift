@@ -58,7 +58,7 @@ struct CheckHostileTests {
     for options in [[], ["--user", "4000"], ["--user", "4000", "--any-socket-owner"], ["--no-connect"]] {
       for entry in try Check(hosts, options).report().entries where entry.verdict == "refused" {
         #expect(!entry.findings.isEmpty, "\(entry)")
-        for mend in entry.mends { #expect(mend.hasPrefix("ln -sfn ") && mend.contains(" \(hosts.path)/"), "\(entry)") }
+        #expect(entry.mends.isEmpty, "\(entry)")
       }
     }
   }
