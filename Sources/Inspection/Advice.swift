@@ -65,12 +65,13 @@ extension Inspector {
       scene.way.isOpenToOthers
     else { return nil }
     let socket = shellPath(end.path)
-    let me = effectiveUser == 0 ? "" : "setfacl -m u:\(Self.name(effectiveUser)):w \(socket) && "
+    let close = "chmod o-w \(socket)   # or close a directory on the way to others"
+    let keep = end.status.owner == effectiveUser ? [] : ["setfacl -m u:\(Self.name(effectiveUser)):w \(socket)"]
     return Finding(
       .warning, .forgeable,
       "every user of this machine may write to \(shellWord(end.path)) (\(Self.rights(end.status))), and so send it a PROXY header "
         + "with an address that they make up",
-      mends: scene.offers("\(me)chmod o-w \(socket)   # or close a directory on the way to others", on: end.status))
+      mends: scene.offers(keep + [close], on: end.status))
   }
 
   // MARK: - The whole tree
@@ -90,7 +91,10 @@ extension Inspector {
         Finding(
           .problem, .noPermission,
           "\(Self.person(effectiveUser)) may not search the hosts directory (\(Self.rights(status))): every client is refused",
-          mends: ["setfacl -m u:\(Self.name(effectiveUser)):x \(shellPath(path))", "chmod o+x \(shellPath(path))"]))
+          mends: [
+            "setfacl -m u:\(Self.name(effectiveUser)):x \(shellPath(path))",
+            "chmod \(Self.concerned(status))+x \(shellPath(path))",
+          ]))
     }
     if effectiveUser == 0 {
       findings.append(

@@ -142,18 +142,28 @@ extension Inspector {
       )
     }
     let permission = stop.isDirectory ? "x" : "w"
-    let isOwn = stop.status.owner == effectiveUser
-    var mends = scene.offers("chmod \(isOwn ? "u" : "o")+\(permission) \(shellPath(stop.path))", on: stop.status)
-    if !isOwn {
-      mends = scene.offers("setfacl -m u:\(me):\(permission) \(shellPath(stop.path))", on: stop.status) + mends
+    var mends: [String] = []
+    if stop.status.owner != effectiveUser {
+      mends = scene.offers("setfacl -m u:\(me):\(permission) \(shellPath(stop.path))", on: stop.status)
+    }
+    let openedTo = Self.concerned(stop.status)
+    // Who may write to a backend that believes PROXY headers can make up addresses.
+    if stop.isDirectory || scene.header == nil || openedTo == "u" {
+      mends += scene.offers("chmod \(openedTo)+\(permission) \(shellPath(stop.path))", on: stop.status)
     }
     // Nobody is to open for a user what they led their name to.
-    let leader = mends.isEmpty ? ": it is \(Self.people(scene.users)) who leads the name there" : ""
+    let leader =
+      mends.isEmpty && !scene.users.isEmpty ? ": it is \(Self.people(scene.users)) who leads the name there" : ""
+    let duration =
+      stop.status.kind != .socket
+      ? ""
+      : " (a backend that starts anew makes its socket anew: see to it that it makes it so, by its umask, a group, or SocketMode= of "
+        + "systemd.socket(5))"
     return Finding(
       .problem, .noPermission,
       stop.isDirectory
         ? "\(Self.person(effectiveUser)) may not search the directory \(shellWord(stop.path)) (\(Self.rights(stop.status)))\(leader)"
-        : "\(Self.person(effectiveUser)) may not write to \(shellWord(stop.path)) (\(Self.rights(stop.status))), which connecting takes\(leader)",
+        : "\(Self.person(effectiveUser)) may not write to \(shellWord(stop.path)) (\(Self.rights(stop.status))), which connecting takes\(leader)\(duration)",
       mends: mends)
   }
 
@@ -246,6 +256,11 @@ extension Inspector {
     way.stops.filter { $0.kind != .file && users.contains($0.status.owner) }.prefix(8).map {
       "\(shellWord($0.path)) is \(person($0.status.owner))'s"
     }
+  }
+
+  /// The letter of chmod(1) for those whose rights this process has.
+  static func concerned(_ status: FileStatus) -> String {
+    status.owner == effectiveUser ? "u" : isMember(of: status.group) ? "g" : "o"
   }
 
   static func rights(_ status: FileStatus) -> String {

@@ -214,11 +214,14 @@ package struct Inspector: ~Copyable {
     /// The command, unless somebody else than the owner of what it changes has a say in where the name leads: nobody is to be
     /// talked into doing a user's will on what is not theirs. What the user may replace by a link meanwhile is changed as that
     /// user only.
-    func offers(_ command: String, on status: FileStatus?) -> [String] {
+    func offers(_ command: String, on status: FileStatus?) -> [String] { offers([command], on: status) }
+
+    /// The same of commands that belong together.
+    func offers(_ commands: [String], on status: FileStatus?) -> [String] {
       guard users.allSatisfy({ $0 == status?.owner }) else { return [] }
-      guard let user = users.first, user != reader else { return [command] }
+      guard let user = users.first, user != reader else { return [commands.joined(separator: " && ")] }
       guard reader == 0, userName(user) != nil else { return [] }
-      return ["runuser -u \(Inspector.name(user)) -- \(command)"]
+      return [commands.map { "runuser -u \(Inspector.name(user)) -- \($0)" }.joined(separator: " && ")]
     }
 
     /// True if there is a directory in the socket's place.

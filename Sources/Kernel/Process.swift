@@ -98,6 +98,18 @@ package func dropCapabilities() throws(Errno) { try call { linux_drop_capabiliti
 /// The user id of this process. The corresponding C function is `geteuid`.
 package var effectiveUser: UserID { geteuid() }
 
+/// True if the process is in the group, be it by a supplementary one. The corresponding C functions are `getegid` and
+/// `getgroups`.
+package func isMember(of group: GroupID) -> Bool {
+  if getegid() == group { return true }
+  let count = getgroups(0, nil)
+  guard count > 0 else { return false }
+  let groups = unsafe [gid_t](unsafeUninitializedCapacity: Int(count)) { buffer, used in
+    used = unsafe max(0, Int(getgroups(count, buffer.baseAddress)))
+  }
+  return groups.contains(group)
+}
+
 /// The name of a user; nil if there is none. The corresponding C function is `getpwuid`.
 package func userName(_ user: UserID) -> String? {
   guard let entry = unsafe getpwuid(user) else { return nil }

@@ -235,6 +235,38 @@ struct CheckTests {
     #expect(try Proxy(hosts, "--user", "4000").ask("a.test") == "served")
   }
 
+  /// The rights of others do not count for who is in the file's group (path_resolution(7)).
+  @Test(.requiresRoot) func `what is closed to the user's group is opened to it`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("a.test").answer("a")
+    let socket = "\(hosts.path)/a.test/tls-socket"
+    guard unsafe chown(socket, 0, 4001) == 0 else { throw Failure(lastError) }
+    try mode(socket, 0o707)
+    try mend(hosts, "a.test", ["--user", "4000:4001"], choice: 1)
+    #expect(try Check(hosts, ["--user", "4000:4001"]).entry("a.test").verdict == "served")
+    // Not to everybody, where the backend believes PROXY headers.
+    try mode(socket, 0o700)
+    try HostsDirectory.Entry(path: "\(hosts.path)/a.test").add(.v2)
+    let mends = try Check(hosts, ["--user", "4000"]).entry("a.test").mends
+    #expect(mends.count == 1 && mends[0].hasPrefix("setfacl -m u:4000:w "), "\(mends)")
+  }
+
+  @Test(.requiresRoot, .requires("setfacl")) func `a site is still served after its socket was closed to others`()
+    throws
+  {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("a.test", flags: .v1).answer("a")
+    let socket = "\(hosts.path)/a.test/tls-socket"
+    guard unsafe chown(socket, 4001, 4001) == 0 else { throw Failure(lastError) }
+    for options in [[], ["--user", "4000"]] {
+      try mode(socket, 0o777)
+      #expect(try Check(hosts, options).entry("a.test").codes == ["forgeable"])
+      try mend(hosts, "a.test", options)
+      let entry = try Check(hosts, options).entry("a.test")
+      #expect(entry.verdict == "served" && entry.codes == [], "\(entry)")
+    }
+  }
+
   @Test(.requiresRoot) func `whose a delegated name is, and what mends it`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("a.test").answer("a")
