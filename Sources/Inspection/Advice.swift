@@ -32,11 +32,17 @@ extension Inspector {
     guard let host = scene.way.host, let files = scene.files else { return [] }
     var findings: [Finding] = []
     for file in files.sorted(by: { $0.lexicographicallyPrecedes($1) }) where !Self.known.contains(file) {
-      guard findings.count < Self.mostGuesses, let meant = meantFile(file).map({ Array("\($0)".utf8) }) else {
-        continue
-      }
+      guard findings.count < Self.mostGuesses, let likely = meantFile(file) else { continue }
+      let meant = Array("\(likely)".utf8)
       // A new link that is about to be moved over the old one.
       guard !file.starts(with: Array("tls-socket.".utf8)) else { continue }
+      guard isMisspelling(file, of: likely) else {
+        findings.append(
+          Finding(
+            .note, .unknownFile,
+            "\(shellWord(join(host.path, file))) means nothing here: it does not stand for \(shellWord(meant))"))
+        continue
+      }
       let isThere = files.contains(meant)
       // That is said already.
       if meant == Self.socketName, !isThere { continue }

@@ -86,7 +86,7 @@ extension Inspector {
     let socket = join(host.path, Self.socketName)
     if let link = scene.socketLink { return danglingLink(link, way, scene, inPlaceOf: "socket") }
     let meant = (scene.files ?? []).first {
-      $0 != Self.socketName && meantFile($0).map { Array("\($0)".utf8) } == Self.socketName
+      $0 != Self.socketName && isMisspelling($0, of: HostsDirectory.socketName)
     }
     guard let meant else {
       return Finding(

@@ -38,6 +38,16 @@ package func meantFile(_ name: [UInt8]) -> StaticString? {
   return names.first { letters(Array("\($0)".utf8)) == near }
 }
 
+/// True if the name of this meaning says nothing else: no version of its own, and nothing that turns a file off or keeps an old
+/// one, such as ".disabled", ".bak" or "~".
+package func isMisspelling(_ name: [UInt8], of file: StaticString) -> Bool {
+  guard let first = name.first, let last = name.last, letters([first, last]).count == 2 else { return false }
+  let (text, meant) = (letters(name), letters(Array("\(file)".utf8)))
+  let beginnings = meanings.first { "\($0.file)" == "\(file)" }?.beginnings ?? []
+  if text == meant || beginnings.contains(text) { return true }
+  return text.first == meant.first && text.last == meant.last && editDistance(text, meant) <= 2
+}
+
 /// Lower-case letters and digits alone.
 private func letters(_ name: [UInt8]) -> [UInt8] {
   name.compactMap { byte in

@@ -22,6 +22,20 @@ import Testing
     #expect(meantFile(Array(name.utf8)).map { "\($0)" } == meant)
   }
 
+  @Test(arguments: [
+    ("send_proxy-V2", "send-proxy-v2", true), ("send-proxy", "send-proxy-v1", true),
+    ("snd-proxy-v2", "send-proxy-v2", true), ("tls-scoket", "tls-socket", true), ("tls-sock", "tls-socket", true),
+    ("send-proxy-v1.disabled", "send-proxy-v1", false), ("send-proxy-v2.bak", "send-proxy-v2", false),
+    ("send-proxy-v1~", "send-proxy-v1", false), ("send-proxy-v3", "send-proxy-v1", false),
+    (".send-proxy-v1", "send-proxy-v1", false), ("tls-socket.old", "tls-socket", false),
+    ("x-send-proxy-v1", "send-proxy-v1", false), ("no-send-proxy-v1", "send-proxy-v1", false),
+  ])
+  func `what was turned off is no misspelling`(name: String, file: String, isMisspelt: Bool) throws {
+    let meant: StaticString =
+      file.hasPrefix("t") ? "tls-socket" : file.hasSuffix("1") ? "send-proxy-v1" : "send-proxy-v2"
+    #expect(isMisspelling(Array(name.utf8), of: meant) == isMisspelt)
+  }
+
   @Test(arguments: ["README", "index.html", "socket", "t", "", "www", "socket.tls.d", "proxy"])
   func `what means nothing like it`(name: String) {
     #expect(meantFile(Array(name.utf8)) == nil)
