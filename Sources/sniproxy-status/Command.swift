@@ -15,8 +15,8 @@ struct Command: ParsableCommand {
       disturbing it. Without options it watches for a second, and prints a table.
 
       Exit status: 0 it is serving; 1 it is not (starting, draining, ended, dead); \
-      100 wrong usage, or no status file; 111 a system call failed. With --watch \
-      and --serve, 0 after an ordinary end.
+      100 wrong usage, or a file that is no status file; 111 a system call failed \
+      (there is no such file). With --watch and --serve, 0 after an ordinary end.
       """,
     version: "sniproxy-status \(version)")
 
