@@ -21,7 +21,8 @@ package struct Inspector: ~Copyable {
   package let path: [UInt8]
   package let settings: Settings
   let status: FileStatus
-  private let isOpenToOthers: Bool
+  /// Whether others may search it, and each directory above it: the root directory first.
+  private let areOpenToOthers: [Bool]
   private var way: SocketPath
   /// How often full backlogs may still be waited for, all together.
   private var patience = Self.mostWaitsInAll
@@ -33,20 +34,21 @@ package struct Inspector: ~Copyable {
     self.settings = settings
     self.way = way
     status = try hosts.directory.status
-    isOpenToOthers = Self.isOpenToOthers(hosts.directory)
+    areOpenToOthers = Self.areOpenToOthers(hosts.directory)
   }
 
-  /// True if others may search it and all above it; false also where that cannot be found out.
-  private static func isOpenToOthers(_ directory: borrowing Directory) -> Bool {
-    guard let root = try? FileStatus.root, var status = try? directory.status else { return false }
+  /// False for what cannot be found out.
+  private static func areOpenToOthers(_ directory: borrowing Directory) -> [Bool] {
+    guard let root = try? FileStatus.root, var status = try? directory.status else { return [false] }
     var trail = Trail(from: directory)
-    while status.isGrantedToOthers(.search) {
-      if status.identity == root.identity { return true }
-      do throws(Errno) { try trail.follow(Array("..".utf8)) } catch { return false }
-      guard let above = trail.status, above.identity != status.identity else { return false }
+    var areOpen = [status.isGrantedToOthers(.search)]
+    while status.identity != root.identity {
+      do throws(Errno) { try trail.follow(Array("..".utf8)) } catch { return [false] + areOpen }
+      guard let above = trail.status, above.identity != status.identity else { return [false] + areOpen }
       status = above
+      areOpen.insert(status.isGrantedToOthers(.search), at: 0)
     }
-    return false
+    return areOpen
   }
 
   // MARK: - Entries
@@ -232,7 +234,7 @@ package struct Inspector: ~Copyable {
 
   private func survey(_ entry: [UInt8]) -> Scene {
     var scene = Scene(reader: settings.reader)
-    let recorder = WayRecorder(from: path == Array(".".utf8) ? [] : path, isOpen: isOpenToOthers)
+    let recorder = WayRecorder(from: path == Array(".".utf8) ? [] : path, areOpen: areOpenToOthers)
     var trail = Trail(from: hosts.directory)
     trail.observer = { recorder.note($0) }
     do throws(Refusal) {

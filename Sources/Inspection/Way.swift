@@ -51,10 +51,10 @@ final class WayRecorder {
 
   /// - Parameters:
   ///   - path: of the hosts directory.
-  ///   - isOpen: whether others may search it, and all above it.
-  init(from path: [UInt8], isOpen: Bool) {
+  ///   - areOpen: whether others may search each directory above it, and it, which comes last.
+  init(from path: [UInt8], areOpen: [Bool]) {
     place = path
-    areOpen = [isOpen]
+    self.areOpen = areOpen
   }
 
   func note(_ step: Trail.Step) {
@@ -87,9 +87,9 @@ final class WayRecorder {
       areOpen.append(isOpen)
       return
     }
+    if areOpen.count > 1 { areOpen.removeLast() }
     if depth > 0 {
       depth -= 1
-      areOpen.removeLast()
       let cut = place.lastIndex(of: Self.slash)
       place = Array(place[..<(cut ?? 0)])
       if cut == 0 { place = [Self.slash] }

@@ -181,6 +181,18 @@ struct CheckTests {
     }
   }
 
+  @Test func `a way that goes round a closed hosts directory lets anyone forge addresses`() throws {
+    let hosts = try HostsDirectory()
+    let socket = Scratch.current.file("socket")
+    try Listener(.unix(socket)).answer("a")
+    try mode(socket, 0o777)
+    let entry = try hosts.add("a.test")
+    try entry.add(.v1)
+    try link(entry.socket, to: "../../\(URL(filePath: socket).lastPathComponent)")
+    try mode(hosts.path, 0o710)
+    #expect(try Check(hosts, []).entry("a.test").codes == ["forgeable"])
+  }
+
   @Test func `links out of the hosts directory are problems in a chroot`() throws {
     let hosts = try HostsDirectory()
     let socket = Scratch.current.file("socket")
