@@ -15,6 +15,13 @@ package func shellPath(_ bytes: [UInt8]) -> String {
   shellWord(bytes.first == UInt8(ascii: "-") ? Array("./".utf8) + bytes : bytes)
 }
 
+/// A message as a terminal shows it: what cannot be seen, or could steer it, is escaped as in `shellWord`.
+package func printable(_ message: String) -> String {
+  message.unicodeScalars.map { scalar in
+    scalar == "\n" || isShown(scalar) ? String(scalar) : String(scalar).utf8.map { "\\" + octal($0) }.joined()
+  }.joined()
+}
+
 private func isPlain(_ byte: UInt8) -> Bool {
   switch byte {
   case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -28,12 +35,23 @@ private func isPlain(_ byte: UInt8) -> Bool {
 
 /// False for what could steer a terminal, or be taken for something else.
 private func isShown(_ scalar: Unicode.Scalar) -> Bool {
-  switch scalar.properties.generalCategory {
+  // The blank of Braille is a symbol, and the fillers of Hangul are letters.
+  if scalar.properties.isDefaultIgnorableCodePoint || scalar == "\u{2800}" { return false }
+  if isRightToLeft(scalar) { return false }
+  return switch scalar.properties.generalCategory {
   case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned, .nonspacingMark,
     .enclosingMark, .spacingMark:
     false
   case .spaceSeparator: scalar == " "
   default: true
+  }
+}
+
+/// True in the blocks of scripts that are written from right to left, which would reorder what is around them.
+private func isRightToLeft(_ scalar: Unicode.Scalar) -> Bool {
+  switch scalar.value {
+  case 0x0590...0x08ff, 0xfb1d...0xfdff, 0xfe70...0xfeff, 0x10800...0x10fff, 0x1e800...0x1efff: true
+  default: false
   }
 }
 

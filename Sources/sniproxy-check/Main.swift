@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Inspection
 import Kernel
 
 @main
@@ -29,7 +30,7 @@ enum Main {
     switch parsing {
     case .success(let options): return options
     case .failure(let error):
-      let message = Options.fullMessage(for: error, columns: 80)
+      let message = printable(Options.fullMessage(for: error, columns: 80))
       guard Options.exitCode(for: error).isSuccess else {
         throw .usage(message.hasPrefix("Error: ") ? String(message.dropFirst("Error: ".count)) : message)
       }

@@ -66,8 +66,10 @@ struct Options: ParsableCommand {
 
   func validate() throws {
     if tls, noConnect { throw ValidationError("--tls with --no-connect: leave one out") }
-    if hello != nil, hosts != "." || tls || user != nil {
-      throw ValidationError("--hello looks at no hosts directory: leave the rest out, but for --json and --color")
+    if json, quiet { throw ValidationError("--json with --quiet: leave one out") }
+    if hello != nil, hosts != "." || tls || user != nil || noConnect || chroot || anySocketOwner || quiet {
+      throw ValidationError(
+        "--hello looks at no hosts directory: leave the rest out, but for --hashed, --json and --color")
     }
   }
 }

@@ -21,7 +21,9 @@ struct TreeCheck: ~Copyable {
       try SocketPath()
     }
     if let user {
-      try attempt("become", "user \(options.user ?? "")") { () throws(Errno) in try user.become() }
+      try attempt("become", "user \(shellWord(Array((options.user ?? "").utf8)))") { () throws(Errno) in
+        try user.become()
+      }
     } else if isRoot {
       try attempt("give up", "root's capabilities") { () throws(Errno) in try dropCapabilities() }
     }
@@ -29,7 +31,7 @@ struct TreeCheck: ~Copyable {
     settings.connects = !options.noConnect
     settings.chroot = options.chroot
     let hosts = try Self.openHosts(options)
-    inspector = try attempt("look at", "hosts directory \(options.hosts)") { () throws(Errno) in
+    inspector = try attempt("look at", "hosts directory \(shellWord(Array(options.hosts.utf8)))") { () throws(Errno) in
       try Inspector(hosts, path: options.hosts, settings, by: way)
     }
     self.options = options
@@ -39,8 +41,13 @@ struct TreeCheck: ~Copyable {
 
   private static func user(_ options: Options) throws(Failure) -> User? {
     guard let text = options.user else { return nil }
-    guard isRoot else { throw .usage("--user \(text): only root can become another user: leave it out, or use sudo") }
-    guard let user = User(text) else { throw .usage("--user \(text): no such user. Give NAME, UID or UID:GID") }
+    guard isRoot else {
+      throw .usage(
+        "--user \(shellWord(Array(text.utf8))): only root can become another user: leave it out, or use sudo")
+    }
+    guard let user = User(text) else {
+      throw .usage("--user \(shellWord(Array(text.utf8))): no such user. Give NAME, UID or UID:GID")
+    }
     return user
   }
 
@@ -73,7 +80,7 @@ struct TreeCheck: ~Copyable {
 
   private mutating func entries() throws(Failure) -> [[UInt8]] {
     let (names, areAll) = try attempt(
-      "list", "hosts directory \(options.hosts)",
+      "list", "hosts directory \(shellWord(Array(options.hosts.utf8)))",
       advice:
         "\(userName(effectiveUser) ?? "this user") may not read it, which sniproxy need not: give names after the directory"
     ) { () throws(Errno) in try inspector.entries() }

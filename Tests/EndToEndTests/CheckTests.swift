@@ -11,11 +11,14 @@ struct CheckTests {
       ["--nonsense"], ["--color", "blue"], ["--tls", "--no-connect"], ["/nonexistent"], ["/etc/hostname"],
       ["/", "*.example"], ["--hashed", "/", String(repeating: "/", count: 64)],
       ["--hashed", "/", String(repeating: "g", count: 63) + "/"],
-      ["--user", "no-such-user", "/"], ["--hello", "-", "--tls"], ["--hello", "/dev/null"],
+      ["--user", "no-such-user", "/"], ["--hello", "-", "--tls"], ["--hello", "-", "--quiet"],
+      ["--hello", "-", "--no-connect"], ["--json", "--quiet", "/"], ["--x\u{1b}[31m"], ["--user", "x\u{1b}[31m", "/"],
+      ["--hello", "/dev/null"],
     ] {
       let check = try Check(arguments)
       #expect(check.status == .exited(100) && check.output == "", "\(arguments): \(check.error)")
       #expect(check.error.hasPrefix("sniproxy-check: "), "\(arguments): \(check.error)")
+      #expect(!check.error.contains("\u{1b}"), "\(arguments)")
     }
   }
 

@@ -7,10 +7,15 @@ import Testing
     ("$(reboot)", "'$(reboot)'"),
     ("bücher", "'bücher'"), ("a\u{1b}[31m", #"$'a\033[31m'"#), ("a\nb", #"$'a\012b'"#),
     ("a\\b'\t", #"$'a\134b\047\011'"#),
-    ("a\u{202e}b", #"$'a\342\200\256b'"#), ("e\u{301}", #"$'e\314\201'"#), ("-x", "-x"),
+    ("a\u{202e}b", #"$'a\342\200\256b'"#), ("a\u{3164}", #"$'a\343\205\244'"#), ("\u{2800}", #"$'\342\240\200'"#),
+    ("\u{5d0}b", #"$'\327\220b'"#), ("e\u{301}", #"$'e\314\201'"#), ("-x", "-x"),
   ])
   func `a name is one word, and shows what it is`(name: String, word: String) {
     #expect(shellWord(Array(name.utf8)) == word)
+  }
+
+  @Test func `a message does not steer the terminal`() {
+    #expect(printable("a\u{1b}[31m\nb\u{200b}ü") == "a\\033[31m\nb\\342\\200\\213ü")
   }
 
   @Test func `what is not UTF-8 is escaped`() {
