@@ -30,6 +30,10 @@ struct HelloCheck {
       return try Capture(bytes)
     } catch .empty {
       throw .usage("\(name): it is empty: give the bytes that the client sent, from the first one on")
+    } catch .dump {
+      throw .usage(
+        "\(name): it has offsets beside its hexadecimal digits, or an odd number of digits: give the bytes, or digits alone, as xxd -p "
+          + "prints them")
     } catch {
       throw .usage(
         "\(name): it is a capture of packets: give one connection's bytes, such as what this prints: "

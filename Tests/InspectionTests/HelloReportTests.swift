@@ -82,6 +82,9 @@ import Wire
     #expect(try Capture(Array("16:03 01\n00".utf8)).bytes == [22, 3, 1, 0])
     #expect(try Capture(Array("GET / HTTP/1.1".utf8)).bytes == Array("GET / HTTP/1.1".utf8))
     #expect(try Capture([22, 3, 1]).wasHexadecimal == false)
+    for dump in ["00000000: 1603 0100 05 .....\n", "00000000  16 03 01 |...|\n", "0000000 001426\n", "16 03 0"] {
+      #expect(throws: Capture.Flaw.dump, "\(dump)") { try Capture(Array(dump.utf8)) }
+    }
     #expect(throws: Capture.Flaw.empty) { try Capture([]) }
     #expect(throws: Capture.Flaw.packets) { try Capture([0xd4, 0xc3, 0xb2, 0xa1, 2, 0]) }
   }

@@ -4,6 +4,8 @@ package struct Capture {
     case empty
     /// A whole capture of packets.
     case packets
+    /// Hexadecimal digits with offsets beside them, or an odd number of digits.
+    case dump
   }
 
   /// What the client sent, from the first byte of the connection on.
@@ -23,8 +25,17 @@ package struct Capture {
       if file.starts(with: magic) { throw .packets }
     }
     let digits = Self.digits(file)
+    if Self.isDump(file) { throw .dump }
     wasHexadecimal = digits != nil
     bytes = Array((digits ?? file).prefix(Self.longest))
+  }
+
+  /// True of what xxd(1), hexdump(1) and od(1) print: the first offset is nothing but zeros. Also of digits of which one is
+  /// missing.
+  private static func isDump(_ text: [UInt8]) -> Bool {
+    let zeros = text.prefix { $0 == UInt8(ascii: "0") }.count
+    if zeros >= 6, zeros < text.count, [UInt8(ascii: ":"), UInt8(ascii: " ")].contains(text[zeros]) { return true }
+    return digits(text + [UInt8(ascii: "0")]) != nil
   }
 
   /// nil if they are not all there is. No ClientHello is text: its first byte is 22.
