@@ -44,6 +44,8 @@ package struct SharedCertificates {
 
   /// What is to be said of an entry's certificate, in time that grows with the names in it alone.
   package func finding(_ certificate: Certificate, of report: EntryReport) -> Finding? {
+    // Nobody has a connection to reuse where clients refuse the certificate.
+    guard let host = report.host, certificate.covers(host) else { return nil }
     var (count, first): (Int, Group.Member?) = (0, nil)
     for pattern in certificate.patterns {
       guard let group = group(pattern, certificate) else { continue }
