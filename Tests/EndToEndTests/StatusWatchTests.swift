@@ -29,7 +29,7 @@ struct StatusWatchTests {
     try screen.resize(50, 10)
     try eventually("a smaller view") { try screen.lines()[0].count <= 50 && screen.text.contains("accepted") }
     try screen.resize(5, 2)
-    try eventually("a tiny view") { try screen.lines()[0] == "sniproxy".prefix(5) }
+    try eventually("a tiny view") { try screen.lines()[0] == "snip>" }
     try screen.resize(120, 40)
     try eventually("a larger view: \(screen.shown)") {
       try screen.lines()[0].count > 80 && screen.text.contains("connect to backend")
