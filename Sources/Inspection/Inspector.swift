@@ -91,15 +91,13 @@ package struct Inspector: ~Copyable {
   /// What the reading of a name finds, with the commands that rename the entry.
   private func explained(_ reading: EntryReading, _ entry: [UInt8]) -> [Finding] {
     guard let flaw = reading.flaw else { return [] }
-    var mends: [String] = []
-    if let name = reading.rename {
-      if name.count > 253 || (try? hosts.directory.status(of: name)) == nil {
-        mends = ["mv -nT \(shellPath(shown(entry))) \(shellPath(shown(name)))"]
-      } else {
-        mends = ["rm -r \(shellPath(shown(entry)))   # if it is of no use: \(shellWord(name)) is there already"]
-      }
+    guard let name = reading.rename else { return [Finding(flaw.severity, flaw.code, flaw.text)] }
+    // What is there already is not for a command to decide on.
+    guard name.count > 253 || (try? hosts.directory.status(of: name)) == nil else {
+      return [Finding(flaw.severity, flaw.code, "\(flaw.text); \(shellWord(name)) is there already")]
     }
-    return [Finding(flaw.severity, flaw.code, flaw.text, mends: mends)]
+    let mend = "mv -nT \(shellPath(shown(entry))) \(shellPath(shown(name)))"
+    return [Finding(flaw.severity, flaw.code, flaw.text, mends: [mend])]
   }
 
   /// The path of an entry, as short as it can be typed.
