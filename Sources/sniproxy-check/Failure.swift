@@ -36,17 +36,3 @@ func complain(_ message: String) { _ = writeAll("sniproxy-check: \(message)\n", 
 func write(_ text: String) throws(Failure) {
   if let error = writeAll(text, to: STDOUT_FILENO) { throw .system("write", "standard output", error) }
 }
-
-/// The error of the write that failed; nil if none did.
-private func writeAll(_ text: String, to descriptor: Int32) -> Errno? {
-  var rest = Array(text.utf8)[...]
-  while !rest.isEmpty {
-    let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress!, $0.count) }
-    if count >= 0 {
-      rest.removeFirst(count)
-    } else if errno != EINTR {
-      return Errno(errno)
-    }
-  }
-  return nil
-}

@@ -1,4 +1,5 @@
 import Glibc
+import Kernel
 
 /// The terminal of standard input and output, as a screen of its own. It is put back as it was at the end of its life.
 struct Terminal: ~Copyable {
@@ -60,7 +61,7 @@ struct Terminal: ~Copyable {
   }
 
   private func show(_ text: String) throws(Failure) {
-    if let error = writeAll(text, to: STDOUT_FILENO) { throw .system("write to", "the terminal", error) }
+    if let error = writeAll(text, to: STDOUT_FILENO) { throw .system("write to", "the terminal", error.code) }
   }
 }
 
