@@ -43,7 +43,7 @@ extension Inspector {
       ]
     case .openToAll: openToAll(scene)
     case .backendRefused: [nobodyListens(scene)]
-    case .backendFailed(let code): [backendFailed(Errno(code), scene)]
+    case .backendFailed(_, let code): [backendFailed(Errno(code), scene)]
     case .lookUpFailed(let code): [lookUpFailed(Errno(code), scene)]
     // A client's or the machine's: no look-up gives them.
     case .unexpectedRecord, .unexpectedMessage, .recordOverflow, .emptyRecord, .clientHelloTooLong, .truncated,
@@ -86,7 +86,7 @@ extension Inspector {
     let socket = join(host.path, Self.socketName)
     if let link = scene.socketLink { return danglingLink(link, way, scene, inPlaceOf: "socket") }
     let meant = (scene.files ?? []).first {
-      $0 != Self.socketName && isMisspelling($0, of: HostsDirectory.socketName)
+      $0 != Self.socketName && isMisspelling($0, of: BackendSocket.relay.name)
     }
     guard let meant else {
       return Finding(
@@ -249,7 +249,7 @@ extension Inspector {
 
   // MARK: - Words
 
-  static let socketName = Array("\(HostsDirectory.socketName)".utf8)
+  static let socketName = Array("\(BackendSocket.relay.name)".utf8)
 
   /// What of the way is these users'.
   private static func say(_ way: Way, _ users: [UserID]) -> [String] {

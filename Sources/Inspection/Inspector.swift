@@ -147,7 +147,7 @@ package struct Inspector: ~Copyable {
   private mutating func reach(_ entry: [UInt8]) -> Verdict {
     var waits = 0
     while true {
-      switch hosts.outlook(ofEntry: entry, by: &way) {
+      switch hosts.outlook(ofEntry: entry, handingOver: false, by: &way) {
       case .served: return .served
       case .refused(let refusal): return .refused(refusal)
       case .backlogFull:
@@ -162,9 +162,9 @@ package struct Inspector: ~Copyable {
   /// A connection to the backend of an entry, on which it awaits the first byte of this name's client: a PROXY header was
   /// sent if the entry asks for one. `Socket.none` where there is none.
   package mutating func connection(to entry: [UInt8], for name: String) -> Socket {
-    switch hosts.outlook(ofEntry: entry, by: &way) {
-    case .served(let socket, let header):
-      guard let header else { return socket }
+    switch hosts.outlook(ofEntry: entry, handingOver: false, by: &way) {
+    case .served(let socket, let call):
+      guard case .relay(let header?) = call else { return socket }
       // As for a client of a Unix listener, who offers more than one protocol.
       let bytes = header.bytes(source: .local, destination: .local, serverName: Array(name.utf8)[...], protocols: [])
       guard (try? socket.send(bytes)) == .moved(bytes.count) else { return .none }
@@ -243,7 +243,7 @@ package struct Inspector: ~Copyable {
       if let (files, areAll) = try? host.names(atMost: Self.mostFiles) {
         (scene.files, scene.areAllFiles) = (files, areAll)
       }
-      scene.header = try hosts.proxyHeader(host)
+      if case .relay(let header) = try hosts.call(host, false) { scene.header = header }
       scene.hasBothFlags = scene.header == .version2 && (try? host.contains("send-proxy-v1")) == true
       try Self.follow(&trail, to: Self.socketName)
       scene.verdict = try judge(trail, recorder.way)
@@ -272,7 +272,7 @@ package struct Inspector: ~Copyable {
   }
 
   private static func follow(_ trail: inout Trail, to name: [UInt8]) throws(Refusal) {
-    do throws(Errno) { try trail.follow(name) } catch { throw HostsDirectory.refusalOfSocket(error) }
+    do throws(Errno) { try trail.follow(name) } catch { throw HostsDirectory.refusalOfSocket(error, .relay) }
   }
 
   private func judge(_ trail: borrowing Trail, _ way: Way) throws(Refusal) -> Verdict {
@@ -280,7 +280,7 @@ package struct Inspector: ~Copyable {
     if hosts.delegation == nil {
       if way.endsWithSlash, way.end?.status.kind == .socket { throw .noSocket }
     } else if isAdministratorsDirectory(way) {
-      throw trail.mayBeWritten ? .backendRefused : .noPermission
+      throw trail.mayBeWritten ? .backendRefused(.relay) : .noPermission
     }
     let user = try hosts.delegation?.onlyUser(trail)
     if let user, hosts.delegation?.isOwner(user, of: trail.status) == false {
@@ -288,7 +288,7 @@ package struct Inspector: ~Copyable {
       return .unknown
     }
     guard trail.mayBeWritten else { throw .noPermission }
-    guard way.end?.status.kind == .socket else { throw .backendRefused }
+    guard way.end?.status.kind == .socket else { throw .backendRefused(.relay) }
     return settings.connects ? .served : .unknown
   }
 

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+package import Wire
 
 /// An open directory, which needs search permission only.
 package struct Directory: ~Copyable, Sendable {
@@ -114,8 +115,10 @@ package struct Directory: ~Copyable, Sendable {
   /// are `socket` and `connect`.
   ///
   /// - Throws: `.wouldBlock` when the backlog is full, which no event will tell the end of.
-  package func connect(to name: StaticString, by way: SocketPath) throws(Errno) -> Socket {
-    let socket = try Socket.unix()
+  package func connect(
+    to name: StaticString, as type: BackendSocket = .relay, by way: SocketPath
+  ) throws(Errno) -> Socket {
+    let socket = try Socket.unix(type)
     switch way.kind {
     case .procfs: try socket.connect(to: .descriptor(descriptor.number, name))
     case .workingDirectory: try socket.connect(to: SocketAddress(name: name))
@@ -138,8 +141,8 @@ package struct SocketFile: ~Copyable {
   ///
   /// - Precondition: `SocketPath.isExact`.
   /// - Throws: `.wouldBlock` when the backlog is full.
-  package func connect(by way: inout SocketPath) throws(Errno) -> Socket {
-    try way.connect(toDescriptor: descriptor.number)
+  package func connect(as type: BackendSocket, by way: inout SocketPath) throws(Errno) -> Socket {
+    try way.connect(toDescriptor: descriptor.number, as: type)
   }
 }
 
@@ -185,8 +188,8 @@ package struct SocketPath {
   /// `connect`.
   ///
   /// - Precondition: `isExact`.
-  mutating func connect(toDescriptor number: Int32) throws(Errno) -> Socket {
-    let socket = try Socket.unix()
+  mutating func connect(toDescriptor number: Int32, as type: BackendSocket) throws(Errno) -> Socket {
+    let socket = try Socket.unix(type)
     switch kind {
     case .workingDirectory:
       try stand(in: Self.descriptors)

@@ -27,6 +27,7 @@ package struct Errno: Error, Equatable, Sendable {
   package static var readOnly: Errno { Errno(EROFS) }
   package static var tooLarge: Errno { Errno(EFBIG) }
   package static var tooManyLinks: Errno { Errno(ELOOP) }
+  package static var tooManyReferences: Errno { Errno(ETOOMANYREFS) }
   package static var wrongType: Errno { Errno(EPROTOTYPE) }
   package static var wouldBlock: Errno { Errno(EAGAIN) }
 }

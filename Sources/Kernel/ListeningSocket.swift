@@ -10,6 +10,7 @@ package final class ListeningSocket: Sendable {
   package let name: String
   package let isInternet: Bool
   package let kind: StreamKind
+  package let options: InheritedOptions
   /// Of a Unix listener's own file.
   private let file: (path: String, identity: FileIdentity)?
 
@@ -28,7 +29,7 @@ package final class ListeningSocket: Sendable {
     name = isInternet ? "\(endpoint)" : Self.unixName(number)
     kind = Self.kind(number)
     file = nil
-    try prepare()
+    options = try Self.prepare(number, isInternet)
   }
 
   /// Binds and listens. The corresponding C functions are `socket`, `bind` and `listen`.
@@ -55,9 +56,10 @@ package final class ListeningSocket: Sendable {
     isInternet = endpoint != .local
     kind = Self.kind(descriptor.number)
     name = if case .unix(let path) = address { "unix:\(path)" } else { "\(endpoint)" }
-    try call { listen(descriptor.number, SOMAXCONN) }
+    let number = descriptor.number
+    try call { listen(number, SOMAXCONN) }
     _ = consume lock
-    try prepare()
+    options = try Self.prepare(number, isInternet)
   }
 
   deinit { removeFile() }
@@ -102,19 +104,11 @@ package final class ListeningSocket: Sendable {
     unsafe unlink(file.path)
   }
 
-  private func prepare() throws(Errno) {
+  private static func prepare(_ number: Int32, _ isInternet: Bool) throws(Errno) -> InheritedOptions {
     // The flag belongs to the open socket, not to this descriptor of it: it stays set for others, also afterwards, since
     // a new copy may be accepting by then.
     try setNonBlocking(number)
-    guard isInternet else { return }
-    // Accepted sockets inherit all this (tcp(7)), so no connection pays for it. Urgent data is part of the stream (tcp(7)), and TLS knows no other.
-    try? setOption(number, SOL_SOCKET, SO_OOBINLINE, Int32(1))
-    // A passed socket of another protocol than TCP may not know these.
-    try? setOption(number, SOL_SOCKET, SO_KEEPALIVE, Int32(1))
-    try? setOption(number, Int32(IPPROTO_TCP), TCP_KEEPIDLE, Int32(60))
-    try? setOption(number, Int32(IPPROTO_TCP), TCP_KEEPINTVL, Int32(15))
-    try? setOption(number, Int32(IPPROTO_TCP), TCP_KEEPCNT, Int32(8))
-    try? setOption(number, Int32(IPPROTO_TCP), TCP_NODELAY, Int32(1))
+    return isInternet ? InheritedOptions(on: number) : InheritedOptions()
   }
 
   private static func kind(_ number: Int32) -> StreamKind {

@@ -18,7 +18,9 @@ import Glibc
     package static var arrivals: Interest {
       Interest(bits: EPOLLIN.rawValue | EPOLLPRI.rawValue | linux_EPOLLRDHUP | linux_EPOLLET)
     }
-    /// Also when more can be written.
+    /// When there is room, also when there is more of it: each time that the peer takes something (epoll(7), `EPOLLET`).
+    package static var room: Interest { Interest(bits: EPOLLOUT.rawValue | linux_EPOLLET) }
+    /// `arrivals`, and when more can be written.
     package static var arrivalsAndRoom: Interest { Interest(bits: arrivals.bits | EPOLLOUT.rawValue) }
   }
 

@@ -22,9 +22,17 @@ package struct Socket: ~Copyable, Sendable {
   package static var none: Socket { Socket(owning: -1) }
 
   /// A new Unix socket. The corresponding C function is `socket`.
-  package static func unix() throws(Errno) -> Socket {
-    Socket(owning: try call { linux_stream_socket(AF_UNIX) })
+  package static func unix(_ type: BackendSocket = .relay) throws(Errno) -> Socket {
+    Socket(
+      owning: try call {
+        switch type {
+        case .relay: linux_stream_socket(AF_UNIX)
+        case .handoff: linux_packet_socket()
+        }
+      })
   }
+
+  static func internet() throws(Errno) -> Socket { Socket(owning: try call { linux_stream_socket(AF_INET) }) }
 
   /// The corresponding C function is `recv`.
   package func receive(into buffer: borrowing Buffer, _ range: Range<Int>) throws(Errno) -> Transfer {
@@ -70,6 +78,20 @@ package struct Socket: ~Copyable, Sendable {
         unsafe CLinux.send(number, $0.baseAddress! + start, $0.count - start, linux_MSG_NOSIGNAL)
       }
     }
+  }
+
+  /// Gives the process that receives at the other end of a Unix socket a descriptor of `passed`, with a message. The
+  /// corresponding C function is `sendmsg` with `SCM_RIGHTS` (unix(7)).
+  package func pass(_ passed: borrowing Socket, with message: [UInt8]) throws(Errno) {
+    let number = number
+    let passed = passed.number
+    try call { unsafe message.withUnsafeBytes { unsafe linux_pass(number, $0.baseAddress, $0.count, passed) } }
+  }
+
+  /// The corresponding C function is `fcntl` with `F_SETFL`.
+  package func setBlocking(_ isBlocking: Bool) throws(Errno) {
+    let number = number
+    try call { linux_fcntl(number, F_SETFL, isBlocking ? 0 : O_NONBLOCK) }
   }
 
   static func outcome(_ body: () -> Int) throws(Errno) -> Transfer {

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+package import Wire
 
 /// A path that is followed step by step, through links too, with all who own what it leads through.
 ///
@@ -178,10 +179,10 @@ package struct Trail: ~Copyable {
   /// The corresponding C functions are `socket` and `connect`.
   ///
   /// - Throws: `.wouldBlock` when the backlog is full, which no event will tell the end of.
-  package func connect(by way: inout SocketPath) throws(Errno) -> Socket {
-    if way.isExact { return try way.connect(toDescriptor: end.number) }
+  package func connect(as type: BackendSocket, by way: inout SocketPath) throws(Errno) -> Socket {
+    if way.isExact { return try way.connect(toDescriptor: end.number, as: type) }
     guard let address = SocketAddress(path: name) else { throw .nameTooLong }
-    let socket = try Socket.unix()
+    let socket = try Socket.unix(type)
     try way.stand(in: parent.number >= 0 ? parent.number : beginning)
     way.standsElsewhere()
     try socket.connect(to: address)

@@ -40,8 +40,12 @@ final class AccountKeeper {
   }
 
   func close(_ connection: borrowing Connection) -> Account {
-    account.uploaded = connection.upload.delivered - min(header, connection.upload.delivered)
-    account.downloaded = connection.download.delivered
+    switch account.end {
+    case .handedOver, .handoffDropped: break
+    case .finished, .refused, .resetByClient, .resetByBackend, .cut:
+      account.uploaded = connection.upload.delivered - min(header, connection.upload.delivered)
+      account.downloaded = connection.download.delivered
+    }
     account.totalTime = monotonicNow() - accepted
     return account
   }

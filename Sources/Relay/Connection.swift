@@ -29,6 +29,12 @@ struct Connection: ~Copyable {
     relayUpload(by: &ferry)
   }
 
+  /// The client is another's now, who has yet to take it from `receiver`.
+  mutating func handOver(to receiver: consuming Socket) {
+    client = .none
+    backend = receiver
+  }
+
   mutating func dropBackend() { backend = .none }
 
   /// Reads and throws away what the client sends; false when nothing more will come.

@@ -12,6 +12,8 @@ struct Engine: ~Copyable {
   var ferry = Ferry()
   var poller: Poller
   var deadlines: Deadlines
+  /// Whether the program is about to end, and waits for none but clients.
+  var isDraining = false
   /// The time of the present turn of the loop, in nanoseconds of the monotonic clock.
   var now: Int64
 

@@ -20,8 +20,9 @@ package struct Account: Sendable {
   package var request = Request()
   /// Whether fingerprints are asked for.
   package let isFingerprinted: Bool
-  package var uploaded: UInt64 = 0
-  package var downloaded: UInt64 = 0
+  /// nil of a client that was handed over: nobody here knows.
+  package var uploaded: UInt64?
+  package var downloaded: UInt64?
   /// Nanoseconds from accept to the complete ClientHello, to the backend, and to the end.
   package var helloTime: Int64?
   package var connectTime: Int64?
@@ -33,6 +34,9 @@ package struct Account: Sendable {
     case refused(Refusal)
     case resetByClient
     case resetByBackend
+    /// The backend has the client's connection; or had it queued, and closed it.
+    case handedOver
+    case handoffDropped
     /// By the end of the program, or because the machine has run out of something.
     case cut
   }

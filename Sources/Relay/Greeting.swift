@@ -20,6 +20,10 @@ final class Greeting {
   /// When connecting is given up, and how often it was tried (nanoseconds of the monotonic clock).
   var connectDeadline: Int64 = 0
   var attempts = 0
+  /// Of the client's socket, which it is to have no more once it is handed over.
+  let options: InheritedOptions
+  /// Why it is not handed over after all.
+  var handoffFailure: Refusal?
 
   private let kind: StreamKind
   private var reader = HelloReader()
@@ -45,12 +49,16 @@ final class Greeting {
     case refused(Refusal)
   }
 
-  init(client: Endpoint, _ kind: StreamKind, now: Int64) {
+  init(client: Endpoint, _ listener: ListeningSocket, now: Int64) {
     self.client = client
     accepted = now
-    self.kind = kind
+    kind = listener.kind
+    options = listener.options
     way = kind == .tcp ? .firstLook : .intoMemory
   }
+
+  /// True while no byte of the client's has been read, and nothing speaks against it.
+  var canBeHandedOver: Bool { kind == .tcp && received.isEmpty && handoffFailure == nil }
 
   /// Takes what has come, without blocking, until nothing is left or there is a verdict: a bounded number of bytes.
   ///

@@ -10,6 +10,8 @@ package final class HostsDirectory: Sendable {
   package let delegation: Delegation?
   /// nil where there is no limit.
   private let quota: Quota<FileIdentity>?
+  /// Clients that were handed over and that their receiver has not yet taken.
+  private let untaken = Quota<FileIdentity>(most: mostUntaken)
   /// True if anybody may replace what is another's in it.
   package let isOpenToAll: Bool
 
@@ -31,20 +33,43 @@ package final class HostsDirectory: Sendable {
 
   /// What came of an attempt to reach a host's backend.
   enum Reached: ~Copyable {
-    case connected(Socket, ProxyHeader?, Quota<FileIdentity>.Place?, connectBegan: Int64)
+    case connected(Socket, Call, Places, connectBegan: Int64)
     /// The backend's backlog is full. No event tells when that ends.
-    case backlogFull(connectBegan: Int64)
+    case backlogFull(BackendSocket, connectBegan: Int64)
     case refused(Refusal)
   }
 
+  /// What a backend is to get first.
+  package enum Call {
+    /// This header, if any, and then the client's bytes.
+    case relay(ProxyHeader?)
+    /// The client's connection.
+    case handoff
+
+    var socket: BackendSocket {
+      switch self {
+      case .relay: .relay
+      case .handoff: .handoff
+      }
+    }
+  }
+
+  /// What a connection takes of its host's shares, and gives back when this ends.
+  struct Places {
+    fileprivate(set) var host: Quota<FileIdentity>.Place?
+    fileprivate(set) var untaken: Quota<FileIdentity>.Place?
+  }
+
   /// Connects to the backend of this name as its entry is now.
-  func reach(_ name: HostName, by way: inout SocketPath) -> Reached {
-    reach(entry: entryName(of: name), by: &way)
+  ///
+  /// - Parameter handingOver: whether the client can be handed over.
+  func reach(_ name: HostName, handingOver: Bool, by way: inout SocketPath) -> Reached {
+    reach(entry: entryName(of: name), handingOver, by: &way)
   }
 
   /// What a client who asks for the name of this entry now would meet.
   package enum Outlook: ~Copyable {
-    case served(Socket, ProxyHeader?)
+    case served(Socket, Call)
     /// The client would wait for the backend's backlog.
     case backlogFull
     case refused(Refusal)
@@ -52,33 +77,49 @@ package final class HostsDirectory: Sendable {
 
   /// Reaches the entry's backend as for a client.
   ///
+  /// - Parameter handingOver: whether the client could be handed over.
   /// - Precondition: as for `Directory.directory`.
-  package func outlook(ofEntry entry: [UInt8], by way: inout SocketPath) -> Outlook {
-    switch reach(entry: entry, by: &way) {
-    case .connected(let socket, let header, _, _): .served(socket, header)
+  package func outlook(ofEntry entry: [UInt8], handingOver: Bool, by way: inout SocketPath) -> Outlook {
+    switch reach(entry: entry, handingOver, by: &way) {
+    case .connected(let socket, let call, _, _): .served(socket, call)
     case .backlogFull: .backlogFull
     case .refused(let refusal): .refused(refusal)
     }
   }
 
-  private func reach(entry: [UInt8], by way: inout SocketPath) -> Reached {
+  private func reach(entry: [UInt8], _ handingOver: Bool, by way: inout SocketPath) -> Reached {
+    let failure: Refusal
     do throws(Refusal) {
-      return try connect(entry, by: &way)
-    } catch .unknownName, .noSocket, .backendRefused {
-      // What the entry leads to, or its socket, may have been replaced since the entry was looked at.
-      do throws(Refusal) { return try connect(entry, by: &way) } catch { return .refused(error) }
+      return try attempt(entry, handingOver, &way)
+    } catch {
+      failure = error
+    }
+    guard handingOver, failure == .noSocket || failure == .backendRefused(.handoff) else { return .refused(failure) }
+    do throws(Refusal) {
+      return try attempt(entry, false, &way)
+    } catch .noSocket {
+      return .refused(failure)
     } catch {
       return .refused(error)
     }
   }
 
-  private func connect(_ entry: [UInt8], by way: inout SocketPath) throws(Refusal) -> Reached {
+  /// Connects, a second time where what the entry leads to, or its socket, may have been replaced since it was looked at.
+  private func attempt(_ entry: [UInt8], _ handingOver: Bool, _ way: inout SocketPath) throws(Refusal) -> Reached {
+    do throws(Refusal) {
+      return try connect(entry, handingOver, by: &way)
+    } catch .unknownName, .noSocket, .backendRefused {
+      return try connect(entry, handingOver, by: &way)
+    }
+  }
+
+  private func connect(_ entry: [UInt8], _ handingOver: Bool, by way: inout SocketPath) throws(Refusal) -> Reached {
     defer { directory.leave(by: &way) }
     guard let delegation else {
       let host = try lookUp { () throws(Errno) in try directory.directory(entry, by: &way) }
-      let key = try key(host)
-      let header = try proxyHeader(host)
-      return try join(key, header) { () throws(Errno) in try host.connect(to: Self.socketName, by: way) }
+      let call = try call(host, handingOver)
+      let key = try key(host, call)
+      return try join(key, call) { () throws(Errno) in try Self.connect(host, call, by: way) }
     }
     let looked = try lookUp { () throws(Errno) in
       try delegation.administratorsHost(try directory.status(of: entry)) { () throws(Errno) in
@@ -89,42 +130,43 @@ package final class HostsDirectory: Sendable {
       let host = try lookUp { () throws(Errno) in try directory.directory(entry, by: &way) }
       let status = try lookUp { () throws(Errno) in try host.status }
       if status.identity == looked.identity, delegation.isAdministratorsHost(status),
-        let reached = try connect(to: host, status, delegation, &way)
+        let reached = try connect(to: host, status, handingOver, delegation, &way)
       {
         return reached
       }
     }
-    return try connect(along: Trail(from: directory), to: entry, delegation, &way)
+    return try connect(along: Trail(from: directory), to: entry, handingOver, delegation, &way)
   }
 
   /// Connects in a host directory of the administrators; nil if others have, or meanwhile had, a say in the socket.
   ///
   /// One descriptor serves for the flags and the socket, so that both are of one and the same directory.
   private func connect(
-    to host: borrowing Directory, _ status: FileStatus, _ delegation: Delegation, _ way: inout SocketPath
+    to host: borrowing Directory, _ status: FileStatus, _ handingOver: Bool, _ delegation: Delegation,
+    _ way: inout SocketPath
   ) throws(Refusal) -> Reached? {
-    let header = try proxyHeader(host)
-    let socket = try find { () throws(Errno) in try host.status(of: Self.socketName) }
+    let call = try call(host, handingOver)
+    let name = call.socket.name
+    let socket = try find(call) { () throws(Errno) in try host.status(of: name) }
     guard socket.kind == .link else {
-      let reached = try join(status.identity, header) { () throws(Errno) in
-        try host.connect(to: Self.socketName, by: way)
-      }
-      let again = try find { () throws(Errno) in try host.status(of: Self.socketName) }
+      let reached = try join(status.identity, call) { () throws(Errno) in try Self.connect(host, call, by: way) }
+      let again = try find(call) { () throws(Errno) in try host.status(of: name) }
       guard again.version == socket.version else { return nil }
       return consume reached
     }
     // Where the kernel does not follow the link, the trail may, and knows why if not.
-    guard way.isExact, let file = try? host.file(Self.socketName) else { return nil }
-    let end = try find { () throws(Errno) in
-      try delegation.administratorsSocket(socket, in: status) { () throws(Errno) in try host.link(Self.socketName) }
+    guard way.isExact, let file = try? host.file(name) else { return nil }
+    let end = try find(call) { () throws(Errno) in
+      try delegation.administratorsSocket(socket, in: status) { () throws(Errno) in try host.link(name) }
     }
     guard end?.identity == file.status.identity else { return nil }
-    return try join(status.identity, header) { () throws(Errno) in try file.connect(by: &way) }
+    return try join(status.identity, call) { () throws(Errno) in try file.connect(as: call.socket, by: &way) }
   }
 
   /// Connects where others than administrators may have a say.
   private func connect(
-    along trail: consuming Trail, to entry: [UInt8], _ delegation: Delegation, _ way: inout SocketPath
+    along trail: consuming Trail, to entry: [UInt8], _ handingOver: Bool, _ delegation: Delegation,
+    _ way: inout SocketPath
   ) throws(Refusal) -> Reached {
     let host = try lookUp { () throws(Errno) in
       try trail.follow(entry, toDirectory: true)
@@ -132,18 +174,18 @@ package final class HostsDirectory: Sendable {
     }
     // The trail goes on from it.
     defer { withExtendedLifetime(host) {} }
-    let key = try key(host)
-    let header = try proxyHeader(host)
-    try find { () throws(Errno) in try trail.follow(Array("\(Self.socketName)".utf8)) }
+    let call = try call(host, handingOver)
+    let key = try key(host, call)
+    try find(call) { () throws(Errno) in try trail.follow(Array("\(call.socket.name)".utf8)) }
     let user = try delegation.onlyUser(trail)
     let file = way.isExact ? trail.status : nil
     guard let user, !delegation.isOwner(user, of: file) else {
-      return try join(key, header) { () throws(Errno) in try trail.connect(by: &way) }
+      return try join(key, call) { () throws(Errno) in try trail.connect(as: call.socket, by: &way) }
     }
     // The file is another's, or may be. What else hinders a connection to it is not for the client to know.
     do throws(Refusal) {
-      return try join(key, header) { () throws(Errno) in
-        let socket = try trail.connect(by: &way)
+      return try join(key, call) { () throws(Errno) in
+        let socket = try trail.connect(as: call.socket, by: &way)
         guard delegation.isListener(user, on: socket) else { throw .permissionDenied }
         return socket
       }
@@ -154,36 +196,49 @@ package final class HostsDirectory: Sendable {
     }
   }
 
+  private static func connect(_ host: borrowing Directory, _ call: Call, by way: SocketPath) throws(Errno) -> Socket {
+    try host.connect(to: call.socket.name, as: call.socket, by: way)
+  }
+
   /// Connects, if the host has a place left.
   private func join(
-    _ key: FileIdentity?, _ header: ProxyHeader?, _ connect: () throws(Errno) -> Socket
+    _ key: FileIdentity?, _ call: Call, _ connect: () throws(Errno) -> Socket
   ) throws(Refusal) -> Reached {
     // Who waits for a full backlog must not have a place, so none is taken before there is a connection.
     if let quota, let key, quota.isFull(key) { throw .hostLimit }
     let began = monotonicNow()
+    var places = Places()
+    if case .handoff = call, let key {
+      places.untaken = untaken.take(key)
+      guard places.untaken != nil else { return .backlogFull(.handoff, connectBegan: began) }
+    }
     let socket: Socket
     do throws(Errno) {
       socket = try connect()
     } catch .wouldBlock {
-      return .backlogFull(connectBegan: began)
+      return .backlogFull(call.socket, connectBegan: began)
     } catch {
-      throw Self.refusalOfSocket(error)
+      throw Self.refusalOfSocket(error, call.socket)
     }
-    guard let quota, let key else { return .connected(socket, header, nil, connectBegan: began) }
-    guard let place = quota.take(key) else { throw .hostLimit }
-    return .connected(socket, header, place, connectBegan: began)
+    if let quota, let key {
+      places.host = quota.take(key)
+      guard places.host != nil else { throw .hostLimit }
+    }
+    return .connected(socket, call, places, connectBegan: began)
   }
 
   /// What tells the host from others; nil where its connections are not counted.
-  private func key(_ host: borrowing Directory) throws(Refusal) -> FileIdentity? {
-    guard quota != nil else { return nil }
+  private func key(_ host: borrowing Directory, _ call: Call) throws(Refusal) -> FileIdentity? {
+    if case .relay = call, quota == nil { return nil }
     return try lookUp { () throws(Errno) in try host.status }.identity
   }
 
-  package func proxyHeader(_ host: borrowing Directory) throws(Refusal) -> ProxyHeader? {
+  /// What the host directory asks for.
+  package func call(_ host: borrowing Directory, _ handingOver: Bool) throws(Refusal) -> Call {
     do throws(Errno) {
-      if try host.contains("send-proxy-v2") { return .version2 }
-      return try host.contains("send-proxy-v1") ? .version1 : nil
+      if handingOver, try host.contains(BackendSocket.handoff.name) { return .handoff }
+      if try host.contains("send-proxy-v2") { return .relay(.version2) }
+      return .relay(try host.contains("send-proxy-v1") ? .version1 : nil)
     } catch .permissionDenied {
       throw .noPermission
     } catch {
@@ -203,18 +258,20 @@ package final class HostsDirectory: Sendable {
     }
   }
 
-  private func find<Result: ~Copyable>(_ body: () throws(Errno) -> Result) throws(Refusal) -> Result {
-    do throws(Errno) { return try body() } catch { throw Self.refusalOfSocket(error) }
+  private func find<Result: ~Copyable>(_ call: Call, _ body: () throws(Errno) -> Result) throws(Refusal) -> Result {
+    do throws(Errno) { return try body() } catch { throw Self.refusalOfSocket(error, call.socket) }
   }
 
-  package static func refusalOfSocket(_ error: Errno) -> Refusal {
+  package static func refusalOfSocket(_ error: Errno, _ socket: BackendSocket) -> Refusal {
     switch error {
     case .noSuchFileOrDirectory, .notDirectory: .noSocket
     case .permissionDenied: .noPermission
-    case .connectionRefused: .backendRefused
-    default: .backendFailed(code: error.code)
+    case .connectionRefused: .backendRefused(socket)
+    default: .backendFailed(socket, code: error.code)
     }
   }
 
-  package static let socketName: StaticString = "tls-socket"
+  /// Of one host directory: enough for a receiver that is busy for a moment, and few of the descriptors that the proxy's user
+  /// may have on their way (unix(7), ETOOMANYREFS).
+  private static let mostUntaken = 256
 }

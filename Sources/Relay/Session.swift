@@ -6,15 +6,17 @@ import Wire
 struct Session: ~Copyable {
   /// Changes with every use of the slot.
   let generation: UInt32
-  private let slot: Int
+  let slot: Int
 
-  private enum Stage {
+  enum Stage {
     case free
     /// The ClientHello is not complete.
     case greeting(Greeting)
     /// The backend's backlog is full.
     case connecting(Greeting)
     case relaying
+    /// The client was handed over. The receiver has not taken it yet.
+    case handingOver
     /// All is said; what the client still sends is read, so that no reset overtakes the last bytes.
     case lingering
     /// The client is reset once it has every byte.
@@ -26,20 +28,21 @@ struct Session: ~Copyable {
       case .greeting: .waitingForHello
       case .connecting: .waitingForBackend
       case .relaying: .relaying
+      case .handingOver: .handingOver
       case .lingering, .resetting: .closing
       }
     }
   }
 
-  private var stage = Stage.free
-  private var connection = Connection()
-  private var clientWatch = Watch.none
+  var stage = Stage.free
+  var connection = Connection()
+  var clientWatch = Watch.none
   private var backendWatch = Watch.none
   /// Only with the access log.
-  private var account: AccountKeeper?
+  var account: AccountKeeper?
   /// Only where there are limits.
   private var clientPlace: Quota<ClientNetwork>.Place?
-  private var hostPlace: Quota<FileIdentity>.Place?
+  var hostPlaces = HostsDirectory.Places()
 
   /// Whether the session lives on.
   enum Fate {
@@ -69,7 +72,7 @@ struct Session: ~Copyable {
       account = AccountKeeper(
         Account(client: endpoint, listener: listener.name, isFingerprinted: engine.settings.logFingerprint))
     }
-    let greeting = Greeting(client: endpoint, listener.kind, now: engine.now)
+    let greeting = Greeting(client: endpoint, listener, now: engine.now)
     enter(.greeting(greeting), engine)
     if let clients = engine.clients, let network = ClientNetwork(endpoint) {
       clientPlace = clients.take(network)
@@ -80,9 +83,10 @@ struct Session: ~Copyable {
 
   mutating func handle(_ side: Side, _ readiness: Poller.Readiness, _ engine: inout Engine) -> Fate {
     // An event of the backend may come in one batch with the client's that ended the relaying.
-    if side == .backend, !isRelaying { return .lives }
+    if side == .backend, !isRelaying { return isHandingOver ? receiverIsReady(readiness, &engine) : .lives }
     switch stage {
-    case .free: return .lives
+    // The client's socket is another's.
+    case .free, .handingOver: return .lives
     case .greeting(let greeting): return greet(greeting, Direction.Reading(readiness), &engine)
     case .connecting(let greeting): return readiness.isGone ? refuse(.hungUp, greeting, &engine) : .lives
     case .relaying:
@@ -98,14 +102,12 @@ struct Session: ~Copyable {
     }
   }
 
-  private var isRelaying: Bool {
-    if case .relaying = stage { return true }
-    return false
-  }
+  private var isRelaying: Bool { if case .relaying = stage { true } else { false } }
+  var isHandingOver: Bool { if case .handingOver = stage { true } else { false } }
 
   mutating func deadlinePassed(_ engine: inout Engine) -> Fate {
     switch stage {
-    case .free, .relaying: return .lives
+    case .free, .relaying, .handingOver: return .lives
     case .greeting(let greeting): return refuse(.helloTimedOut, greeting, &engine)
     case .connecting(let greeting): return reachBackend(greeting, .untilNothingIsLeft, &engine)
     case .lingering: return lingeredLongEnough(&engine)
@@ -122,12 +124,16 @@ struct Session: ~Copyable {
   /// What the program's end leaves unfinished.
   mutating func cut(_ engine: inout Engine) {
     if case .free = stage { return }
+    if isHandingOver {
+      _ = over(.handedOver, &engine)
+      return
+    }
     engine.tally.cutAtStop()
     if isRelaying { engine.tally.relayEnded(.stop) }
     _ = over(.cut, &engine)
   }
 
-  private mutating func enter(_ next: Stage, _ engine: borrowing Engine) {
+  mutating func enter(_ next: Stage, _ engine: borrowing Engine) {
     if let counted = stage.counted { engine.tally.leaves(counted) }
     if let counted = next.counted { engine.tally.enters(counted) }
     stage = next
@@ -161,30 +167,26 @@ struct Session: ~Copyable {
     }
   }
 
-  private mutating func reachBackend(
+  mutating func reachBackend(
     _ greeting: Greeting, _ reading: Direction.Reading, _ engine: inout Engine
   ) -> Fate {
-    switch engine.hosts.reach(greeting.name!, by: &engine.socketPath) {
+    let reached = engine.hosts.reach(
+      greeting.name!, handingOver: greeting.canBeHandedOver, by: &engine.socketPath)
+    switch consume reached {
     case .refused(let refusal):
-      if greeting.attempts == 0 { lookUpEnded(greeting, at: monotonicNow(), engine) }
-      return refuse(refusal, greeting, &engine)
-    case .backlogFull(let began):
-      if greeting.attempts == 0 { lookUpEnded(greeting, at: began, engine) }
-      guard engine.now < greeting.connectDeadline else { return refuse(.backendTimedOut, greeting, &engine) }
-      greeting.attempts += 1
-      enter(.connecting(greeting), engine)
-      engine.deadlines.set(greeting.attempts < Self.soonRetries ? .retrySoon : .retryLater, for: slot, now: engine.now)
-      do throws(Errno) {
-        // What was told together with the last of the ClientHello is told once more: the client may have hung up.
-        if greeting.attempts == 1 { try watchClient(.arrivals, &engine) }
-        return .lives
-      } catch {
-        return refuse(.backendFailed(code: error.code), greeting, &engine)
-      }
-    case .connected(let socket, let header, let place, let began):
-      if greeting.attempts == 0 { lookUpEnded(greeting, at: began, engine) }
+      lookUpEnded(greeting, at: monotonicNow(), engine)
+      // Where there is no other way to the backend, it is the hand-off's failure that matters.
+      return refuse(refusal == .noSocket ? greeting.handoffFailure ?? refusal : refusal, greeting, &engine)
+    case .backlogFull(let socket, let began):
+      lookUpEnded(greeting, at: began, engine)
+      return waitForBacklog(of: socket, greeting, reading, &engine)
+    case .connected(let socket, .handoff, let places, let began):
+      lookUpEnded(greeting, at: began, engine)
+      return handOver(greeting, to: socket, places, reading, &engine)
+    case .connected(let socket, .relay(let header), let places, let began):
+      lookUpEnded(greeting, at: began, engine)
       engine.tally.took(.connect, monotonicNow() - greeting.connectBegan)
-      hostPlace = place
+      hostPlaces = places
       let prefix: [UInt8]
       do throws(Errno) {
         prefix = try header.map { header throws(Errno) in try proxyHeader(header, greeting) } ?? []
@@ -202,13 +204,33 @@ struct Session: ~Copyable {
     }
   }
 
-  /// A refusal ends it too; what comes after is the connection, with all its attempts.
+  mutating func waitForBacklog(
+    of socket: BackendSocket, _ greeting: Greeting, _ reading: Direction.Reading, _ engine: inout Engine
+  ) -> Fate {
+    guard engine.now < greeting.connectDeadline else {
+      guard case .handoff = socket else { return refuse(.backendTimedOut, greeting, &engine) }
+      return relayInstead(.backendTimedOut, greeting, reading, &engine)
+    }
+    greeting.attempts += 1
+    enter(.connecting(greeting), engine)
+    engine.deadlines.set(greeting.attempts < Self.soonRetries ? .retrySoon : .retryLater, for: slot, now: engine.now)
+    do throws(Errno) {
+      // What was told together with the last of the ClientHello is told once more: the client may have hung up.
+      if greeting.attempts == 1 || clientWatch == .none { try watchClient(.arrivals, &engine) }
+      return .lives
+    } catch {
+      return refuse(.backendFailed(socket, code: error.code), greeting, &engine)
+    }
+  }
+
+  /// The first time; a refusal ends it too. What comes after is the connection, with all its attempts.
   private func lookUpEnded(_ greeting: Greeting, at time: Int64, _ engine: borrowing Engine) {
+    guard greeting.connectBegan == 0 else { return }
     greeting.connectBegan = time
     engine.tally.took(.lookUp, time - greeting.completed)
   }
 
-  private func proxyHeader(_ header: ProxyHeader, _ greeting: Greeting) throws(Errno) -> [UInt8] {
+  func proxyHeader(_ header: ProxyHeader, _ greeting: Greeting) throws(Errno) -> [UInt8] {
     header.bytes(
       source: greeting.client, destination: try connection.client.localEndpoint,
       serverName: greeting.hello?.serverName ?? [],
@@ -217,7 +239,7 @@ struct Session: ~Copyable {
 
   /// RFC 8446, section 6.2: "Upon transmission or receipt of a fatal alert message, both parties MUST immediately close
   /// the connection."
-  private mutating func refuse(_ refusal: Refusal, _ greeting: Greeting, _ engine: inout Engine) -> Fate {
+  mutating func refuse(_ refusal: Refusal, _ greeting: Greeting, _ engine: inout Engine) -> Fate {
     let host = refusal == .unknownName ? nil : greeting.name.map { engine.hosts.entryName(of: $0) }
     engine.report(.refused(client: greeting.client, refusal, Request(greeting.hello, host: host)))
     engine.tally.refused(refusal.kind)
@@ -320,7 +342,7 @@ struct Session: ~Copyable {
     return over(.cut, &engine)
   }
 
-  private mutating func over(_ end: Account.End?, _ engine: inout Engine) -> Fate {
+  mutating func over(_ end: Account.End?, _ engine: inout Engine) -> Fate {
     engine.deadlines.cancel(slot)
     if let account {
       if let end { account.ended(end) }
@@ -328,7 +350,7 @@ struct Session: ~Copyable {
     }
     enter(.free, engine)
     clientPlace = nil
-    hostPlace = nil
+    hostPlaces = HostsDirectory.Places()
     connection = Connection()
     return .over
   }
@@ -341,7 +363,7 @@ struct Session: ~Copyable {
     connection.clientWasAsked()
   }
 
-  private func token(_ side: Side) -> Token { Token(slot: slot, generation: generation, side: side.rawValue) }
+  func token(_ side: Side) -> Token { Token(slot: slot, generation: generation, side: side.rawValue) }
 
   private static let soonRetries = 10
 }

@@ -118,6 +118,8 @@ struct Worker: ~Copyable {
     case .draining:
       stopAccepting(.no)
       listeners = []
+      engine.isDraining = true
+      for slot in sessions.indices { settle(slot, sessions[slot].letGo(&engine)) }
       tell(.stopped)
     case .ending:
       stopAccepting(.no)

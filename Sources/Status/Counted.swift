@@ -5,6 +5,8 @@ package enum Stage: Int, CaseIterable, Sendable {
   /// The backend's backlog is full.
   case waitingForBackend
   case relaying
+  /// Handed over; the receiver has not taken it yet.
+  case handingOver
   /// All is said, and the client takes the last of it.
   case closing
 }

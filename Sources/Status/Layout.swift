@@ -2,7 +2,7 @@
 /// writes, then a block of the log's thread, then one of each worker. Each begins with a cache line of its own.
 @usableFromInline package enum Layout {
   /// Changes with every change here, and with every case of what is counted.
-  package static let version: UInt64 = 1
+  package static let version: UInt64 = 2
 
   /// The first 8 bytes.
   package static let magic = Array("SNIstat\n".utf8)
@@ -45,15 +45,17 @@
     @inlinable static var pipes: Int { 3 }
     @inlinable static var missingPipes: Int { 4 }
     static let stages = 5
-    static let accepted = 9
-    static let relayed = 10
-    static let ends = 11
-    static let cutAtStop = 16
-    static let accepting = 17
-    static let troubles = 20
-    static let headers = 23
-    static let refusals = 25
-    static let times = 54
+    static let accepted = 10
+    static let relayed = 11
+    static let handedOver = 12
+    static let droppedByReceivers = 13
+    static let ends = 14
+    static let cutAtStop = 19
+    static let accepting = 20
+    static let troubles = 23
+    static let headers = 26
+    static let refusals = 28
+    static let times = 57
     static let count = 120
 
     static func start(_ number: Int) -> Int { Log.start + Log.count + number * count }

@@ -44,6 +44,9 @@ package struct Counts: Sendable {
 
   package var accepted: UInt64 { words[Layout.Worker.accepted] }
   package var relayed: UInt64 { words[Layout.Worker.relayed] }
+  /// Clients whose connection is the backend's, and those of them that the backend closed without taking them.
+  package var handedOver: UInt64 { words[Layout.Worker.handedOver] }
+  package var droppedByReceivers: UInt64 { words[Layout.Worker.droppedByReceivers] }
   package func ended(_ end: RelayEnd) -> UInt64 { words[Layout.Worker.ends + end.rawValue] }
   /// Connections that the program's end cut, whatever their stage.
   package var cutAtStop: UInt64 { words[Layout.Worker.cutAtStop] }

@@ -59,6 +59,12 @@ public struct Tally: Sendable {
     }
   }
 
+  /// A client's connection is the backend's.
+  package func handedOver() { add(1, at: Layout.Worker.handedOver) }
+
+  /// A backend closed one of these without taking it.
+  package func droppedByReceiver() { add(1, at: Layout.Worker.droppedByReceivers) }
+
   /// Bytes that were delivered to the backend, and to the client.
   @inlinable @inline(__always) public func moved(up: UInt64, down: UInt64) {
     words[Layout.Worker.uploaded] &+= up

@@ -8,6 +8,7 @@ extension Stage {
     case .waitingForHello: "waiting_for_hello"
     case .waitingForBackend: "waiting_for_backend"
     case .relaying: "relaying"
+    case .handingOver: "handing_over"
     case .closing: "closing"
     }
   }

@@ -37,10 +37,12 @@ struct Sections {
   /// Who is there.
   var connections: [String] {
     guard snapshot.isAlive else { return [] }
-    let stages = [
-      ("relaying", total.now(.relaying)), ("waiting for hello", total.now(.waitingForHello)),
-      ("for backend", total.now(.waitingForBackend)), ("closing", total.now(.closing)),
-    ]
+    let receiver = total.now(.handingOver)
+    let stages =
+      [
+        ("relaying", total.now(.relaying)), ("waiting for hello", total.now(.waitingForHello)),
+        ("for backend", total.now(.waitingForBackend)),
+      ] + (receiver > 0 ? [("for receiver", receiver)] : []) + [("closing", total.now(.closing))]
     let limit = snapshot.limits.maxConnections
     let ofLimit = limit > 0 ? " of \(Quantity.count(UInt64(limit)))" : ""
     var lines = list("open \(Quantity.count(total.open))\(ofLimit)", stages)
@@ -55,6 +57,7 @@ struct Sections {
       row("", "in all", "per second"),
       row("accepted", total, \.accepted),
       row("relayed", total, \.relayed),
+    ] + (total.handedOver > 0 ? [row("handed over", total, \.handedOver)] : []) + [
       row("refused", total, \.refused),
       row("bytes to backends", bytes: \.uploaded),
       row("bytes to clients", bytes: \.downloaded),
@@ -114,6 +117,7 @@ struct Sections {
       ("accepting paused at the limit", total.troubles(.limit)),
       ("accepting failed", total.troubles(.error)),
       ("clients gone before they were accepted", total.troubles(.gone)),
+      ("handed over, and not taken", total.droppedByReceivers),
       ("no pipe to be had", total.missingPipes),
       ("log lines lost", snapshot.lines(.lost)),
       ("log lines left out", snapshot.lines(.leftOut)),

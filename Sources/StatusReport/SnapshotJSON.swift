@@ -41,6 +41,8 @@ extension Counts {
       ("accepted", .count(accepted)),
       ("open", counted(Stage.allCases.map { ($0.key, now($0)) })),
       ("relayed", .count(relayed)),
+      ("handed_over", .count(handedOver)),
+      ("handoffs_dropped", .count(droppedByReceivers)),
       ("refused", counted(Refusal.Kind.allCases.map { ($0.key, refused($0)) })),
       ("ended", counted(RelayEnd.allCases.map { ($0.key, ended($0)) })),
       ("cut_at_stop", .count(cutAtStop)),

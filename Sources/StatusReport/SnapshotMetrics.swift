@@ -44,6 +44,12 @@ extension Snapshot {
     [
       perWorker(.counter, "sniproxy_connections_accepted_total", "Connections accepted.") { $0.accepted },
       perWorker(.counter, "sniproxy_connections_relayed_total", "Connections that came to a backend.") { $0.relayed },
+      perWorker(.counter, "sniproxy_connections_handed_over_total", "Connections that were given to a backend.") {
+        $0.handedOver
+      },
+      perWorker(
+        .counter, "sniproxy_handoffs_dropped_total", "Connections that a backend closed without taking them."
+      ) { $0.droppedByReceivers },
       MetricFamily(
         .counter, "sniproxy_connections_refused_total", "Connections refused, by reason and TLS alert.",
         eachWorker { worker, counts in

@@ -31,9 +31,9 @@ package enum Refusal: Error, Equatable, Sendable {
   case openToAll
 
   // The backend
-  case backendRefused
+  case backendRefused(BackendSocket)
   case backendTimedOut
-  case backendFailed(code: Int32)
+  case backendFailed(BackendSocket, code: Int32)
 
   // Fair shares
   case clientLimit

@@ -10,8 +10,8 @@ extension Account {
       ("name", request.serverName.map { "\($0)" }),
       ("protocols", request.protocolsText),
       ("host", request.host.map { String(decoding: $0, as: UTF8.self) }),
-      ("up", "\(uploaded)"),
-      ("down", "\(downloaded)"),
+      ("up", uploaded.map { "\($0)" }),
+      ("down", downloaded.map { "\($0)" }),
       ("hello", helloTime.map(seconds)),
       ("connect", connectTime.map(seconds)),
       ("total", seconds(totalTime)),
@@ -37,6 +37,8 @@ extension Account.End {
     case .refused(let refusal): refusal.alert == nil ? "closed" : "refused"
     case .resetByClient: "reset-by-client"
     case .resetByBackend: "reset-by-backend"
+    case .handedOver: "handed-over"
+    case .handoffDropped: "handoff-dropped"
     case .cut: "cut"
     }
   }

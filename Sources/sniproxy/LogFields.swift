@@ -30,8 +30,8 @@ extension Account {
     entry.add(client)
     entry.add("SNIPROXY_LISTENER", listener)
     entry.add(request)
-    entry.add("SNIPROXY_BYTES_UP", "\(uploaded)")
-    entry.add("SNIPROXY_BYTES_DOWN", "\(downloaded)")
+    if let uploaded { entry.add("SNIPROXY_BYTES_UP", "\(uploaded)") }
+    if let downloaded { entry.add("SNIPROXY_BYTES_DOWN", "\(downloaded)") }
     if let helloTime { entry.add("SNIPROXY_HELLO_USEC", "\(helloTime / 1000)") }
     if let connectTime { entry.add("SNIPROXY_CONNECT_USEC", "\(connectTime / 1000)") }
     entry.add("SNIPROXY_TOTAL_USEC", "\(totalTime / 1000)")

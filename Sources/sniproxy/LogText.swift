@@ -90,9 +90,10 @@ extension Refusal {
       "users \(users.map(String.init).joined(separator: ", ")) all have a say in where this name leads"
     case .openToAll:
       "this name leads through a directory that anybody may change: world-writable without the sticky bit"
-    case .backendRefused: "nobody listens on tls-socket"
+    case .backendRefused(let socket): "nobody listens on \(socket.name)"
     case .backendTimedOut: "the backend did not accept in time: its backlog is full"
-    case .backendFailed(let code): "connecting to tls-socket failed: \(Errno(code))"
+    case .backendFailed(.relay, let code): "connecting to tls-socket failed: \(Errno(code))"
+    case .backendFailed(.handoff, let code): "handing over to tls-handoff failed: \(Errno(code))"
     case .clientLimit: "the client has as many connections as --max-per-client allows"
     case .hostLimit: "the host has as many connections as --max-per-host allows"
     case .helloLimit: "the oldest of too many unfinished ClientHellos"

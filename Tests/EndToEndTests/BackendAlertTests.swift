@@ -92,11 +92,10 @@ struct BackendAlertTests {
 
 extension Connection {
   /// Takes all the room that a Unix socket has for connections that nobody accepts.
-  static func fillBacklog(of socketPath: String) throws -> [Connection] {
+  static func fillBacklog(of socketPath: String, type: __socket_type = SOCK_STREAM) throws -> [Connection] {
     var waiting: [Connection] = []
     while true {
-      let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-      let descriptor = socket(AF_UNIX, type, 0)
+      let descriptor = socket(AF_UNIX, Int32(type.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
       guard descriptor >= 0 else { throw Failure("no socket: \(lastError)") }
       let connection = Connection(owning: descriptor)
       Scratch.current.atEnd { connection.close() }

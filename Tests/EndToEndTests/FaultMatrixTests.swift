@@ -57,10 +57,13 @@ struct FaultMatrixTests {
     Row(.sickWorker, "splice", "ENOMEM EINVAL EPERM ENOSYS", .none),
     Row(.sickWorker, "splice", "EPIPE ECONNRESET", .cut),
     Row(.sickWorker, "pipe2", "EMFILE ENFILE", .none),
-    Row(.sickWorker, "fcntl", "EPERM EBUSY ENOMEM EINVAL", .none),
+    // A pipe is as small as it was made, but a client that cannot be made to block is not handed over.
+    Row(.sickWorker, "fcntl", "EPERM EBUSY ENOMEM EINVAL", .refused(80)),
     Row(.sickWorker, "setsockopt", "ENOPROTOOPT EINVAL", .cut),
     Row(.sickWorker, "getsockopt", "ENOMEM ENOPROTOOPT", .none),
     Row(.sickWorker, "ioctl", "EINVAL ENOTTY", .none),
+    Row(.sickWorker, "sendmsg", "EPIPE ECONNRESET ETOOMANYREFS EPERM ENOBUFS ENOMEM", .refused(80)),
+    Row(.sickWorker, "sendmsg", "EINTR", .none, [.sometimes]),
     // The workers tell the log.
     Row(.sickWorker, "write", "EINTR", .none, [.sometimes]),
 

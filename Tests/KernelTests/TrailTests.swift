@@ -1,6 +1,7 @@
 import Glibc
 import Kernel
 import Testing
+import Wire
 
 /// A path followed step by step.
 @Suite struct TrailTests {
@@ -102,7 +103,7 @@ import Testing
     require(unsafe rename(folder.path("old/tls-socket"), folder.path("old/moved")))
     let second = try ListeningSocket(.unix(path: folder.path("old/tls-socket")))
     var way = try SocketPath(.procfs)
-    let socket = try trail.connect(by: &way)
+    let socket = try trail.connect(as: .relay, by: &way)
     #expect(socket.peerUser == geteuid())
     #expect(try first.accept() != nil)
     #expect(try second.accept() == nil)

@@ -47,13 +47,13 @@ struct Attempt {
       // Of an Internet address's length: what is connected, or listens, could be turned to it.
       Attempt(SYS_connect, 0, path, 16), Attempt(SYS_connect, 0, path, 28), Attempt(SYS_connect, 0, path, 110),
       Attempt(SYS_sendto, 0, path, 1, 0), Attempt(SYS_sendto, 0, path, 1, Int(linux_MSG_NOSIGNAL), path),
-      Attempt(SYS_sendmsg, 0, path, Int(linux_MSG_NOSIGNAL)), Attempt(SYS_accept4, 0, 0, 0, 0),
+      Attempt(SYS_sendmsg, 0, path, 0), Attempt(SYS_accept4, 0, 0, 0, 0),
       Attempt(SYS_setsockopt, 0, Int(SOL_SOCKET), Int(SO_REUSEADDR)),
       Attempt(SYS_setsockopt, 0, Int(IPPROTO_TCP), Int(TCP_ULP)),
       Attempt(SYS_setsockopt, 0, Int(IPPROTO_IPV6), Int(TCP_NODELAY)),
       Attempt(SYS_getsockopt, 0, Int(SOL_SOCKET), Int(SO_TYPE)),
       // Descriptors.
-      Attempt(SYS_fcntl, 0, Int(F_SETFL), 0), Attempt(SYS_fcntl, 0, Int(F_DUPFD), 0),
+      Attempt(SYS_fcntl, 0, Int(F_SETFL), Int(O_APPEND)), Attempt(SYS_fcntl, 0, Int(F_DUPFD), 0),
       Attempt(SYS_fcntl, 0, Int(F_GETFL)),
       Attempt(SYS_ioctl, 0, pushIntoTerminal), Attempt(SYS_pipe2, path, 0),
       Attempt(SYS_splice, 0, path, 1, 0, 1), Attempt(SYS_writev, 1),

@@ -30,6 +30,7 @@ enum Probe {
   private static func show(_ whose: String, _ counts: Counts) {
     var values = [
       ("accepted", counts.accepted), ("open", counts.open), ("relayed", counts.relayed), ("cut", counts.cutAtStop),
+      ("handedOver", counts.handedOver), ("droppedByReceivers", counts.droppedByReceivers),
       ("version1", counts.headersOfVersion1), ("version2", counts.headersOfVersion2), ("uploaded", counts.uploaded),
       ("downloaded", counts.downloaded), ("pipes", counts.pipes), ("missingPipes", counts.missingPipes),
     ]

@@ -34,6 +34,7 @@ final class SampleStatus {
         tally.took(.lookUp, 40_000)
         tally.took(.connect, 90_000)
         tally.relayed(nil)
+        tally.handedOver()
       }
       tally.moved(up: 1_000_000_000, down: 123_000_000_000_000)
       for end in RelayEnd.allCases { tally.relayEnded(end) }
@@ -42,6 +43,7 @@ final class SampleStatus {
       for kind in Refusal.Kind.allCases { tally.refused(kind) }
       for _ in 0..<10 { tally.refused(.unknownName) }
       tally.cutAtStop()
+      tally.droppedByReceiver()
       tally.turned(at: Int64(clamping: DispatchTime.now().uptimeNanoseconds))
     }
     for line in LogLine.allCases { ledger.log.had(line, 3) }

@@ -35,7 +35,8 @@ import Testing
     let text = lines.joined(separator: "\n")
     #expect(lines.count <= 24)
     #expect(lines[0].hasSuffix("q: quit") && lines[0].count == 80)
-    for words in ["open 8 of", "accepted", "throughput both ways", "at most 246.0 TB per second", "█", "unknown_name"] {
+    for words in ["open 10 of", "accepted", "throughput both ways", "at most 246.0 TB per second", "█", "unknown_name"]
+    {
       #expect(text.contains(words), "\(words) in \(text)")
     }
     #expect(screen(history, isUnicode: false).joined().utf8.allSatisfy { $0 < 0x80 })
@@ -66,7 +67,7 @@ import Testing
     var history = History()
     func add(_ second: Int64) throws -> String {
       history.add(Reading(try status.snapshot(), at: second * 1_000_000_000))
-      return screen(history).joined(separator: "\n")
+      return screen(history, 80, 26).joined(separator: "\n")
     }
     let old = try add(1)
     #expect(!old.contains("troubles") && old.contains("connect to backend"))

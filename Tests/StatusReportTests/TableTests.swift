@@ -12,7 +12,8 @@ import Wire
       since: Reading(status.snapshot(), at: 1_000_000_000), now: 0, file: status.path, byWorker: true)
     for line in page.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
     #expect(page.contains("is serving"))
-    #expect(page.contains("open 12 of 32,743: relaying 3, waiting for hello 3, for backend 3, closing 3"))
+    #expect(page.contains("open 15 of 32,743: relaying 3, waiting for hello 3, for backend 3,\n"))
+    #expect(page.contains("\n  for receiver 3, closing 3\n"))
     #expect(page.contains("3 workers"))
   }
 

@@ -133,12 +133,13 @@ import Wire
     let places = [
       Layout.Worker.lastTurn, Layout.Worker.uploaded, Layout.Worker.downloaded, Layout.Worker.pipes,
       Layout.Worker.missingPipes, Layout.Worker.stages, Layout.Worker.accepted, Layout.Worker.relayed,
-      Layout.Worker.ends, Layout.Worker.cutAtStop, Layout.Worker.accepting, Layout.Worker.troubles,
+      Layout.Worker.handedOver, Layout.Worker.droppedByReceivers, Layout.Worker.ends, Layout.Worker.cutAtStop,
+      Layout.Worker.accepting, Layout.Worker.troubles,
       Layout.Worker.headers, Layout.Worker.refusals, Layout.Worker.times, Layout.Worker.start(0), Layout.Worker.count,
     ]
     var sum: UInt64 = 0xcbf2_9ce4_8422_2325
     for byte in "\(words) \(places)".utf8 { sum = (sum ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    #expect(Layout.version == 1)
-    #expect(sum == 0x69b2_7028_0d80_9bcb, "\(String(sum, radix: 16))")
+    #expect(Layout.version == 2)
+    #expect(sum == 0x3b14_85b7_0f41_8314, "\(String(sum, radix: 16))")
   }
 }

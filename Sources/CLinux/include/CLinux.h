@@ -47,6 +47,7 @@ static const int linux_FUTEX_CMD_MASK = FUTEX_CMD_MASK;
 static const int linux_MAP_ANONYMOUS = MAP_ANONYMOUS;
 static const int linux_SOCK_STREAM = SOCK_STREAM;
 static const int linux_SOCK_DGRAM = SOCK_DGRAM;
+static const int linux_SOCK_SEQPACKET = SOCK_SEQPACKET;
 static const int linux_SOCK_NONBLOCK = SOCK_NONBLOCK;
 static const int linux_SOCK_CLOEXEC = SOCK_CLOEXEC;
 static const int linux_SIOCOUTQ = SIOCOUTQ;
@@ -99,6 +100,20 @@ static inline int linux_getsockname(int fd, struct sockaddr_storage *address, so
 }
 static inline int linux_stream_socket(int family) {
   return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+static inline int linux_packet_socket(void) { return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+
+// sendmsg of one message with a descriptor (SCM_RIGHTS, unix(7)).
+static inline ssize_t linux_pass(int fd, const void *bytes, size_t count, int passed) {
+  struct iovec region = {(void *)bytes, count};
+  union {
+    struct cmsghdr header;
+    char room[CMSG_SPACE(sizeof passed)];
+  } control = {.header = {CMSG_LEN(sizeof passed), SOL_SOCKET, SCM_RIGHTS}};
+  __builtin_memcpy(CMSG_DATA(&control.header), &passed, sizeof passed);
+  struct msghdr message = {
+      .msg_iov = &region, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+  return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
 // recvmsg without room for control data: was_cut tells that there was some.

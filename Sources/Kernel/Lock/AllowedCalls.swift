@@ -20,6 +20,10 @@ extension AllowedCall {
       AllowedCall("accept4", .at(3, linux_SOCK_NONBLOCK | linux_SOCK_CLOEXEC)),
       AllowedCall("getsockname"),
       AllowedCall("socket", .at(0, AF_UNIX), .at(1, stream | linux_SOCK_NONBLOCK | linux_SOCK_CLOEXEC), .at(2, 0)),
+      // A receiver's, and a client handed over to it.
+      AllowedCall("socket", .at(0, AF_UNIX), .at(1, packets | linux_SOCK_NONBLOCK | linux_SOCK_CLOEXEC), .at(2, 0)),
+      AllowedCall("sendmsg", .at(2, linux_MSG_NOSIGNAL)),
+      AllowedCall("fcntl", .at(1, F_SETFL), .at(2, within: O_NONBLOCK)),
       // To a name of a few bytes: an Internet address has 16 or more, and a connected or listening socket could be turned to
       // one (connect(2), AF_UNSPEC).
       AllowedCall("connect", .at(2, bits: 0xffff_fff0, 0)),
@@ -44,6 +48,8 @@ extension AllowedCall {
     + [
       (SOL_SOCKET, SO_LINGER), (SOL_SOCKET, linux_SO_PEEK_OFF), (SOL_SOCKET, SO_SNDBUF), (SOL_SOCKET, SO_RCVLOWAT),
       (SOL_SOCKET, SO_OOBINLINE), (Int32(IPPROTO_TCP), TCP_NODELAY),
+      (SOL_SOCKET, SO_KEEPALIVE), (Int32(IPPROTO_TCP), TCP_KEEPIDLE), (Int32(IPPROTO_TCP), TCP_KEEPINTVL),
+      (Int32(IPPROTO_TCP), TCP_KEEPCNT),
     ].map { AllowedCall("setsockopt", .at(1, $0), .at(2, $1)) }
 
   /// Directory, FileStatus, Link, Trail: no file is opened but for its place.
@@ -143,6 +149,7 @@ extension AllowedCall {
   ]
 
   private static let stream = linux_SOCK_STREAM
+  private static let packets = linux_SOCK_SEQPACKET
   private static let datagram = linux_SOCK_DGRAM
   private static let anonymous = UInt64(MAP_PRIVATE | linux_MAP_ANONYMOUS)
   private static let mayBeSet = UInt64(MAP_NORESERVE | MAP_FIXED | MAP_STACK)

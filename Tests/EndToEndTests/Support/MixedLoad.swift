@@ -12,6 +12,8 @@ struct MixedLoad {
     case header
     /// The name is a user's, or what only root could give them.
     case delegated
+    /// Its connection is given to the backend, and the ClientHello comes in parts.
+    case handedOver
     /// Its name is not there.
     case unknown
     /// The backend closes with bytes of the client unread.
@@ -44,6 +46,7 @@ struct MixedLoad {
       _ = unsafe lchown(path, 4321, 4321)
     }
     try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: "\(home.path)/site/tls-socket")
+    try Receiver(in: hosts.add("handed.test").path).serve { try $0.connection.echo() }
     try hosts.addBackend("reset.test").serve { backend in
       try backend.awaitBytes()
       try backend.send(Self.lastWords)
@@ -82,6 +85,9 @@ struct MixedLoad {
     case .delegated:
       let sent = Hello("user.test").bytes + payload
       return try outcome(Exchange(client, sent, expected: sent))
+    case .handedOver:
+      let sent = Hello("handed.test", padding: 3000).bytes + payload
+      return try outcome(Exchange(client, sent, pauses: [100], expected: sent))
     case .unknown:
       return try outcome(Exchange(client, Hello("unknown.test").bytes, expected: Exchange.alert(112)))
     case .resetByBackend:

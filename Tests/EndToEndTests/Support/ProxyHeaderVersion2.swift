@@ -18,8 +18,21 @@ struct ProxyHeaderVersion2: Equatable {
   static let alpn: UInt8 = 1
   static let authority: UInt8 = 2
 
-  init(from connection: Connection) throws {
-    let start = try connection.receive(16)
+  init(from connection: Connection) throws { try self.init { try connection.receive($0) } }
+
+  /// From a message that holds nothing else.
+  init(message: [UInt8]) throws {
+    var rest = message[...]
+    try self.init { count in
+      guard rest.count >= count else { throw Failure("the header is cut: \(message)") }
+      defer { rest = rest.dropFirst(count) }
+      return Array(rest.prefix(count))
+    }
+    guard rest.isEmpty else { throw Failure("\(rest.count) bytes after the header") }
+  }
+
+  private init(receive: (Int) throws -> [UInt8]) throws {
+    let start = try receive(16)
     guard start.starts(with: [13, 10, 13, 10, 0, 13, 10, 0x51, 0x55, 0x49, 0x54, 10]) else {
       throw Failure("no PROXY header of version 2: \(start)")
     }
@@ -29,7 +42,7 @@ struct ProxyHeaderVersion2: Equatable {
     guard let addressLength = [0: 0, 0x11: 12, 0x21: 36, 0x31: 216][family] else {
       throw Failure("no address family: \(family)")
     }
-    var rest = try connection.receive(Int(start[14]) << 8 | Int(start[15]))[...]
+    var rest = try receive(Int(start[14]) << 8 | Int(start[15]))[...]
     addresses = Array(rest.prefix(addressLength))
     rest = rest.dropFirst(addressLength)
     values = [:]

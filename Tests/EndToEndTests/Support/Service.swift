@@ -47,8 +47,7 @@ extension Listener {
   func echo(after count: Int = 0) {
     serve { connection in
       _ = try connection.receive(count)
-      while case .bytes(let bytes) = try connection.awaitSome() { try connection.send(bytes) }
-      connection.finishSending()
+      try connection.echo()
     }
   }
 
@@ -60,5 +59,13 @@ extension Listener {
       connection.finishSending()
       _ = try connection.receiveAll()
     }
+  }
+}
+
+extension Connection {
+  /// Sends back what comes, to the end.
+  func echo() throws {
+    while case .bytes(let bytes) = try awaitSome() { try send(bytes) }
+    finishSending()
   }
 }

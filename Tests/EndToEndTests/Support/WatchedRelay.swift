@@ -55,8 +55,10 @@ final class WatchedRelay {
       }
     let injection = try Injection(fault.row.call, fault.error, fault.when, in: threads)
     let visits = Visits(load)
-    try eventually("\(fault.testDescription)") {
-      try visits.haveFailed || (fault.isNoticed ? visits.haveNoticed : injection.failures > 0)
+    func isTold() -> Bool { !fault.mustBeTold || proxy.log.contains("(\(fault.error))") }
+    try eventually("\(fault.testDescription); the log: \(proxy.log)") {
+      // Whom it hits first may be one of whom nothing is told.
+      try visits.haveFailed || (fault.isNoticed ? visits.haveNoticed && isTold() : injection.failures > 0)
     }
     visits.endSoon()
     // The healthy one does not rest.
@@ -64,9 +66,7 @@ final class WatchedRelay {
     try injection.end()
     let unexpected = try visits.outcomes().filter { !fault.row.consequence.explains($0.1) }
     #expect(unexpected.isEmpty)
-    if fault.mustBeTold {
-      try eventually("the log to tell of \(fault.error): \(proxy.log)") { proxy.log.contains("(\(fault.error))") }
-    }
+    try eventually("the log to tell of \(fault.error): \(proxy.log)", isTold)
     try steady.expectProgress()
     try expectService()
   }
