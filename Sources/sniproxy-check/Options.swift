@@ -54,11 +54,14 @@ struct Options: ParsableCommand {
   @Option(help: ArgumentHelp("auto, always or never.", valueName: "when"))
   var color = Color.auto
 
-  @Argument(help: ArgumentHelp("The hosts directory.", valueName: "hosts-dir"), completion: .directory)
-  var hosts = "."
+  @Argument(
+    help: ArgumentHelp("The hosts directory. (default: .)", valueName: "hosts-dir"), completion: .directory)
+  var directory: String?
 
   @Argument(help: ArgumentHelp("Only these names, as a person writes them.", valueName: "name"))
   var names: [String] = []
+
+  var hosts: String { directory ?? "." }
 
   enum Color: String, ExpressibleByArgument, CaseIterable {
     case auto, always, never
@@ -67,7 +70,7 @@ struct Options: ParsableCommand {
   func validate() throws {
     if tls, noConnect { throw ValidationError("--tls with --no-connect: leave one out") }
     if json, quiet { throw ValidationError("--json with --quiet: leave one out") }
-    if hello != nil, hosts != "." || tls || user != nil || noConnect || chroot || anySocketOwner || quiet {
+    if hello != nil, directory != nil || tls || user != nil || noConnect || chroot || anySocketOwner || quiet {
       throw ValidationError(
         "--hello looks at no hosts directory: leave the rest out, but for --hashed, --json and --color")
     }

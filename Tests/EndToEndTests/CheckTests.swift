@@ -13,7 +13,7 @@ struct CheckTests {
       ["--hashed", "/", String(repeating: "g", count: 63) + "/"],
       ["--user", "no-such-user", "/"], ["--hello", "-", "--tls"], ["--hello", "-", "--quiet"],
       ["--hello", "-", "--no-connect"], ["--json", "--quiet", "/"], ["--x\u{1b}[31m"], ["--user", "x\u{1b}[31m", "/"],
-      ["--hello", "/dev/null"],
+      ["--hello", "/dev/null"], ["--hello", "/dev/zero", "."],
     ] {
       let check = try Check(arguments)
       #expect(check.status == .exited(100) && check.output == "", "\(arguments): \(check.error)")
