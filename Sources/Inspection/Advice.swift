@@ -70,9 +70,8 @@ extension Inspector {
     guard let end = scene.way.end, end.status.kind == .socket, end.status.isGrantedToOthers(.write),
       scene.way.isOpenToOthers
     else { return nil }
-    let socket = shellPath(end.path)
-    let close = "chmod o-w \(socket)   # or close a directory on the way to others"
-    let keep = end.status.owner == effectiveUser ? [] : ["setfacl -m u:\(Self.name(effectiveUser)):w \(socket)"]
+    let close = "chmod o-w \(shellPath(end.path))   # or close a directory on the way to others"
+    let keep = Opening(.write, of: end).byList.map { [$0] } ?? []
     return Finding(
       .warning, .forgeable,
       "every user of this machine may write to \(shellWord(end.path)) (\(Self.rights(end.status))), and so send it a PROXY header "
@@ -93,14 +92,14 @@ extension Inspector {
           mends: ["chmod +t \(shellPath(path))", "chmod o-w \(shellPath(path))"]))
     }
     if !hosts.directory.mayBeSearched {
+      let list = hosts.directory.accessList
+      let opening = Opening(.search, of: path, status, list)
       findings.append(
         Finding(
           .problem, .noPermission,
-          "\(Self.person(effectiveUser)) may not search the hosts directory (\(Self.rights(status))): every client is refused",
-          mends: [
-            "setfacl -m u:\(Self.name(effectiveUser)):x \(shellPath(path))",
-            "chmod \(Self.concerned(status))+x \(shellPath(path))",
-          ]))
+          "\(Self.person(effectiveUser)) may not search the hosts directory (\(Self.rights(status, list))): every client is "
+            + "refused",
+          mends: [opening.byList, opening.byMode].compactMap(\.self)))
     }
     if effectiveUser == 0 {
       findings.append(

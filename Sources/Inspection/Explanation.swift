@@ -127,29 +127,24 @@ extension Inspector {
   // MARK: - Who may
 
   private func denied(_ scene: Scene, _ entry: [UInt8]) -> Finding {
-    let me = Self.name(effectiveUser)
-    let stop: (path: [UInt8], status: FileStatus, isDirectory: Bool)
+    let stop: (path: [UInt8], status: FileStatus, list: AccessList?, isDirectory: Bool)
     if !hosts.directory.mayBeSearched {
-      stop = (path, status, true)
+      stop = (path, status, hosts.directory.accessList, true)
     } else if let closed = scene.way.stops.first(where: {
       !$0.isPermitted && ($0.kind == .directory || $0.path == scene.way.end?.path)
     }) {
-      stop = (closed.path, closed.status, closed.kind == .directory)
+      stop = (closed.path, closed.status, closed.list, closed.kind == .directory)
     } else {
       return Finding(
         .problem, .noPermission,
         "\(Self.person(effectiveUser)) may not search a directory on the way, or write to the socket: \(shellWord(scene.way.lost?.path ?? shown(entry)))"
       )
     }
-    let permission = stop.isDirectory ? "x" : "w"
-    var mends: [String] = []
-    if stop.status.owner != effectiveUser {
-      mends = scene.offers("setfacl -m u:\(me):\(permission) \(shellPath(stop.path))", on: stop.status)
-    }
-    let openedTo = Self.concerned(stop.status)
+    let opening = Opening(stop.isDirectory ? .search : .write, of: stop.path, stop.status, stop.list)
+    var mends = opening.byList.map { scene.offers($0, on: stop.status) } ?? []
     // Who may write to a backend that believes PROXY headers can make up addresses.
-    if stop.isDirectory || scene.header == nil || openedTo == "u" {
-      mends += scene.offers("chmod \(openedTo)+\(permission) \(shellPath(stop.path))", on: stop.status)
+    if let byMode = opening.byMode, stop.isDirectory || scene.header == nil || opening.modeIsOwners {
+      mends += scene.offers(byMode, on: stop.status)
     }
     // Nobody is to open for a user what they led their name to.
     let leader =
@@ -162,8 +157,8 @@ extension Inspector {
     return Finding(
       .problem, .noPermission,
       stop.isDirectory
-        ? "\(Self.person(effectiveUser)) may not search the directory \(shellWord(stop.path)) (\(Self.rights(stop.status)))\(leader)"
-        : "\(Self.person(effectiveUser)) may not write to \(shellWord(stop.path)) (\(Self.rights(stop.status))), which connecting takes\(leader)\(duration)",
+        ? "\(Self.person(effectiveUser)) may not search the directory \(shellWord(stop.path)) (\(Self.rights(stop.status, stop.list)))\(leader)"
+        : "\(Self.person(effectiveUser)) may not write to \(shellWord(stop.path)) (\(Self.rights(stop.status, stop.list))), which connecting takes\(leader)\(duration)",
       mends: mends)
   }
 
@@ -258,14 +253,10 @@ extension Inspector {
     }
   }
 
-  /// The letter of chmod(1) for those whose rights this process has.
-  static func concerned(_ status: FileStatus) -> String {
-    status.owner == effectiveUser ? "u" : isMember(of: status.group) ? "g" : "o"
-  }
-
-  static func rights(_ status: FileStatus) -> String {
+  static func rights(_ status: FileStatus, _ list: AccessList? = nil) -> String {
     let octal = String(status.permissions, radix: 8)
     return "mode \(String(repeating: "0", count: max(0, 4 - octal.count)))\(octal), owner \(name(status.owner))"
+      + (list == nil ? "" : ", and an access control list")
   }
 
   /// The name that commands take.

@@ -16,6 +16,7 @@ package struct Way {
     package let status: FileStatus
     /// True if this process may search the directory, or write to the file.
     package let isPermitted: Bool
+    package let list: AccessList?
   }
 
   package internal(set) var stops: [Stop] = []
@@ -59,19 +60,19 @@ final class WayRecorder {
 
   func note(_ step: Trail.Step) {
     switch step {
-    case .root(let status, let isSearched):
+    case .root(let status, let isSearched, let list):
       place = [Self.slash]
       (depth, isBelowRoot, way.leavesTree) = (0, true, true)
       areOpen = [status.isGrantedToOthers(.search)]
-      add(place, .directory, status, isSearched)
-    case .directory(let name, let status, let isSearched):
+      add(place, .directory, status, isSearched, list)
+    case .directory(let name, let status, let isSearched, let list):
       enter(name, isOpen: status.isGrantedToOthers(.search))
-      add(place, .directory, status, isSearched)
+      add(place, .directory, status, isSearched, list)
     case .link(let name, let status, let text):
       if text == nil { way.leavesTree = true }
-      add(path(to: name), .link(text), status, true)
-    case .file(let name, let status, let isWritten):
-      add(path(to: name), .file, status, isWritten)
+      add(path(to: name), .link(text), status, true, nil)
+    case .file(let name, let status, let isWritten, let list):
+      add(path(to: name), .file, status, isWritten, list)
       way.isOpenToOthers = areOpen.allSatisfy { $0 }
     case .lost(let name, let error):
       way.lost = (path(to: name), error)
@@ -99,8 +100,10 @@ final class WayRecorder {
     }
   }
 
-  private func add(_ path: [UInt8], _ kind: Way.Stop.Kind, _ status: FileStatus, _ isPermitted: Bool) {
-    let stop = Way.Stop(path: path, kind: kind, status: status, isPermitted: isPermitted)
+  private func add(
+    _ path: [UInt8], _ kind: Way.Stop.Kind, _ status: FileStatus, _ isPermitted: Bool, _ list: AccessList?
+  ) {
+    let stop = Way.Stop(path: path, kind: kind, status: status, isPermitted: isPermitted, list: list)
     way.stops.append(stop)
     way.end = stop
   }

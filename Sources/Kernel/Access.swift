@@ -10,6 +10,9 @@ package enum Access: Sendable {
 
   fileprivate var bit: Int32 { self == .search ? X_OK : W_OK }
 
+  /// The same in an access control list.
+  package var permission: AccessList.Permissions { self == .search ? 1 : 2 }
+
   var otherBit: mode_t { self == .search ? S_IXOTH : S_IWOTH }
 }
 

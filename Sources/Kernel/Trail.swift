@@ -28,11 +28,11 @@ package struct Trail: ~Copyable {
   /// What is met on the way, with the step's name.
   package enum Step {
     /// An absolute link starts anew there.
-    case root(FileStatus, mayBeSearched: Bool)
-    case directory([UInt8], FileStatus, mayBeSearched: Bool)
+    case root(FileStatus, mayBeSearched: Bool, AccessList?)
+    case directory([UInt8], FileStatus, mayBeSearched: Bool, AccessList?)
     /// The text of a link of the kernel's is nil: it stands for a file.
     case link([UInt8], FileStatus, text: [UInt8]?)
-    case file([UInt8], FileStatus, mayBeWritten: Bool)
+    case file([UInt8], FileStatus, mayBeWritten: Bool, AccessList?)
     /// Here it ended too early.
     case lost([UInt8], Errno)
   }
@@ -97,8 +97,10 @@ package struct Trail: ~Copyable {
   private mutating func enter(_ directory: consuming Descriptor, _ status: FileStatus, _ step: [UInt8]?) {
     if let observer {
       let isSearched = mayAccess(directory.number, .search)
+      let list = AccessList(of: directory.number)
       observer(
-        step.map { .directory($0, status, mayBeSearched: isSearched) } ?? .root(status, mayBeSearched: isSearched))
+        step.map { .directory($0, status, mayBeSearched: isSearched, list) }
+          ?? .root(status, mayBeSearched: isSearched, list))
     }
     owners.append(status.owner)
     if status.isOpenToAll { isOpenToAll = true }
@@ -109,7 +111,7 @@ package struct Trail: ~Copyable {
   private mutating func finish(
     _ file: consuming Descriptor, _ status: FileStatus, _ name: [UInt8], _ rest: [[UInt8]]
   ) throws(Errno) {
-    observer?(.file(name, status, mayBeWritten: mayAccess(file.number, .write)))
+    observer?(.file(name, status, mayBeWritten: mayAccess(file.number, .write), AccessList(of: file.number)))
     guard rest.isEmpty else { throw .notDirectory }
     self.status = status
     swap(&end, &file)

@@ -24,10 +24,10 @@ import Testing
     func note(_ step: Trail.Step) {
       switch step {
       case .root: texts.append("/")
-      case .directory(let name, let status, let isSearched):
+      case .directory(let name, let status, let isSearched, _):
         texts.append("directory \(text(name)) \(String(status.permissions, radix: 8)) \(isSearched)")
       case .link(let name, _, let target): texts.append("link \(text(name)) \(target.map(text) ?? "of the kernel's")")
-      case .file(let name, let status, let isWritten): texts.append("file \(text(name)) \(status.noun) \(isWritten)")
+      case .file(let name, let status, let isWritten, _): texts.append("file \(text(name)) \(status.noun) \(isWritten)")
       case .lost(let name, let error): texts.append("lost \(text(name)) \(error.code)")
       }
     }
