@@ -17,6 +17,10 @@ extension Inspector {
     if scene.header != nil, verdict != .unreachable, verdict.refusal == nil, let forgeable = forgeable(scene) {
       findings.append(forgeable)
     }
+    if scene.way.lost?.error == .tooManyLinks, verdict.refusal == nil {
+      findings.append(
+        Finding(.note, .notListed, "its way is longer than 255 steps, of which only the first ones were looked at"))
+    }
     if settings.chroot, scene.way.leavesTree {
       findings.append(
         Finding(

@@ -133,14 +133,10 @@ package struct Inspector: ~Copyable {
     }
   }
 
-  /// True if the kernel, which follows some ways by itself, goes where the survey does not, or the other way round, and what
-  /// is found explains the verdict.
+  /// True if the kernel, which follows some ways by itself, does not go where the survey does, and what is found explains the
+  /// verdict.
   private func isExplained(_ report: EntryReport) -> Bool {
-    switch report.verdict {
-    case .served: hosts.delegation == nil
-    case .refused: report.severity == .problem
-    case .waits, .unreachable, .unknown: false
-    }
+    if case .refused = report.verdict { report.severity == .problem } else { false }
   }
 
   /// What the proxy would find, connection included.
@@ -230,7 +226,7 @@ package struct Inspector: ~Copyable {
     }
   }
 
-  private func survey(_ entry: [UInt8]) -> Scene {
+  private mutating func survey(_ entry: [UInt8]) -> Scene {
     var scene = Scene(reader: settings.reader)
     let recorder = WayRecorder(from: path == Array(".".utf8) ? [] : path, areOpen: areOpenToOthers)
     var trail = Trail(from: hosts.directory)
@@ -249,6 +245,9 @@ package struct Inspector: ~Copyable {
       scene.verdict = try judge(trail, recorder.way)
     } catch {
       scene.verdict = .refused(error)
+    }
+    if hosts.delegation == nil {
+      do throws(Refusal) { scene.verdict = try judge(entry, &scene.header) } catch { scene.verdict = .refused(error) }
     }
     scene.way = recorder.way
     for stop in scene.way.stops where stop.kind != .file && !isAdministrator(stop.status.owner) {
@@ -275,11 +274,29 @@ package struct Inspector: ~Copyable {
     do throws(Errno) { try trail.follow(name) } catch { throw HostsDirectory.refusalOfSocket(error, .relay) }
   }
 
+  /// Where the rule for delegated names is off, the kernel alone follows the way: over as many steps as there are.
+  private mutating func judge(_ entry: [UInt8], _ header: inout ProxyHeader?) throws(Refusal) -> Verdict {
+    defer { hosts.directory.leave(by: &way) }
+    let host: Directory
+    do throws(Errno) {
+      host = try hosts.directory.directory(entry, by: &way)
+    } catch {
+      throw HostsDirectory.refusalOfEntry(error)
+    }
+    if case .relay(let asked) = try hosts.call(host, false) { header = asked }
+    do throws(Errno) {
+      let file = try host.file(BackendSocket.relay.name)
+      guard file.mayBeWritten else { throw .permissionDenied }
+      guard file.status.kind == .socket else { throw .connectionRefused }
+    } catch {
+      throw HostsDirectory.refusalOfSocket(error, .relay)
+    }
+    return settings.connects ? .served : .unknown
+  }
+
   private func judge(_ trail: borrowing Trail, _ way: Way) throws(Refusal) -> Verdict {
     // Where nobody else has a say, the kernel alone looks at what is in the socket's place.
-    if hosts.delegation == nil {
-      if way.endsWithSlash, way.end?.status.kind == .socket { throw .noSocket }
-    } else if isAdministratorsDirectory(way) {
+    if isAdministratorsDirectory(way) {
       throw trail.mayBeWritten ? .backendRefused(.relay) : .noPermission
     }
     let user = try hosts.delegation?.onlyUser(trail)

@@ -137,6 +137,9 @@ package struct SocketFile: ~Copyable {
     self.descriptor = descriptor
   }
 
+  /// True if this process may write to it.
+  package var mayBeWritten: Bool { mayAccess(descriptor.number, .write) }
+
   /// The corresponding C functions are `socket` and `connect`.
   ///
   /// - Precondition: `SocketPath.isExact`.

@@ -15,6 +15,10 @@ struct CheckAgreementTests {
       self.alert = alert
       self.make = make
     }
+
+    func alert(_ anySocketOwner: Bool) -> UInt8? {
+      (anySocketOwner ? CheckAgreementTests.anySocket[String(name.dropLast(5))] : nil) ?? alert
+    }
   }
 
   private static let rows: [Row] = [
@@ -86,6 +90,15 @@ struct CheckAgreementTests {
       let directory = try place.host() + "/tls-socket"
       try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
       try mode(directory, 0o777)
+    },
+    // Over more steps than the rule for delegated names follows
+    Row("far", 80) { place in
+      _ = try place.listen(elsewhere: "s")
+      try link(place.host() + "/tls-socket", to: place.detour + "/s")
+    },
+    Row("far-entry", 80) { place in
+      _ = try place.elsewhere { try place.listen($1) }
+      try place.linkEntry(to: place.detour + "/site")
     },
     Row("slash", nil) { try link($0.host() + "/tls-socket", to: $0.listen(elsewhere: "s") + "/") },
     Row("full", 80) { place in
@@ -177,7 +190,8 @@ struct CheckAgreementTests {
 
   /// Rows that `--any-socket-owner` serves, or refuses for another reason.
   private static let anySocket: [String: UInt8?] = [
-    "slash": 112, "users-bare": nil, "users-link": nil, "two": nil, "nobody": nil, "open": nil, "open-home": nil,
+    "far": nil, "far-entry": nil, "slash": 112, "users-bare": nil, "users-link": nil, "two": nil, "nobody": nil,
+    "open": nil, "open-home": nil,
   ]
 
   @Test(arguments: [false, true])
@@ -189,7 +203,7 @@ struct CheckAgreementTests {
     #expect(check.status == .exited(1), "\(check.error)")
     let proxy = try Proxy(hosts, options: options + ["--connect-timeout", "0.5"])
     for row in Self.rows where row.name != "none.test" {
-      let expected = (anySocketOwner ? Self.anySocket[String(row.name.dropLast(5))] : nil) ?? row.alert
+      let expected = row.alert(anySocketOwner)
       let entry = try check.entry(row.name)
       let client = try proxy.connect(Hello(row.name))
       let (bytes, _) = try client.receiveAll()
@@ -207,17 +221,20 @@ struct CheckAgreementTests {
   }
 
   /// Without a connection nothing is called well that is refused for another reason than its backend.
-  @Test func `without connecting it says no more than it knows`() throws {
+  @Test(arguments: [false, true])
+  func `without connecting it says no more than it knows`(anySocketOwner: Bool) throws {
     let hosts = try HostsDirectory()
     for row in Self.rows { try row.make(Place(path: "\(hosts.path)/\(row.name)")) }
-    let check = try Check(hosts, ["--user", "4000:4000", "--no-connect"])
+    let options = ["--user", "4000:4000", "--no-connect"] + (anySocketOwner ? ["--any-socket-owner"] : [])
+    let check = try Check(hosts, options)
     let backends = ["stale.test", "datagram.test", "packets.test", "full.test", "users-stale.test"]
     for row in Self.rows where row.name != "none.test" {
       let entry = try check.entry(row.name)
+      let expected = row.alert(anySocketOwner)
       switch entry.verdict {
-      case "refused": #expect(entry.alert == row.alert, "\(entry)")
+      case "refused": #expect(entry.alert == expected, "\(entry)")
       case "not-connected":
-        #expect(row.alert == nil || backends.contains(row.name) || entry.codes.contains("owner-unknown"), "\(entry)")
+        #expect(expected == nil || backends.contains(row.name) || entry.codes.contains("owner-unknown"), "\(entry)")
       default: Issue.record("\(entry)")
       }
     }
@@ -248,6 +265,11 @@ private struct Place {
   init(path: String) throws {
     self.path = path
     home = try Scratch.current.directory("home")
+  }
+
+  /// The directory elsewhere, over three hundred steps.
+  var detour: String {
+    home + String(repeating: "/../\(URL(filePath: home).lastPathComponent)", count: 150)
   }
 
   /// Makes the entry a directory.
