@@ -46,6 +46,7 @@ package struct Finding: Equatable, Sendable {
     case notADirectory = "not-a-directory"
     case linkLoop = "link-loop"
     case leavesTree = "leaves-tree"
+    case sameDirectory = "same-directory"
     case lookUpFailed = "look-up-failed"
     // Who may
     case noPermission = "no-permission"

@@ -119,6 +119,7 @@ package struct Inspector: ~Copyable {
       report.verdict = verdict
       report.header = scene.header
       report.leavesTree = scene.way.leavesTree
+      report.directory = scene.way.host?.status.identity
       if let end = scene.way.end, end.kind == .file, end.status.kind == .socket {
         (report.socket, report.backend) = (end.path, end.status.identity)
       }

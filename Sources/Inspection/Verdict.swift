@@ -26,6 +26,8 @@ package struct EntryReport {
   package let host: HostName?
   package internal(set) var verdict: Verdict
   package internal(set) var header: ProxyHeader?
+  /// What tells the host directory from others; nil where none was reached.
+  package internal(set) var directory: FileIdentity?
   /// The socket's own path, and what tells it from others.
   package internal(set) var socket: [UInt8]?
   package internal(set) var backend: FileIdentity?

@@ -115,6 +115,7 @@ struct TreeCheck: ~Copyable {
           "\(leaving) \(leaving == 1 ? "entry leads" : "entries lead") out of the hosts directory, which works where sniproxy is in no chroot "
             + "(--chroot tells which)"))
     }
+    if let finding = SharedDirectories(reports).finding { findings.append(finding) }
     let unlisted = reports.count(where: \.isUnlisted)
     if unlisted > 0 {
       findings.append(

@@ -214,6 +214,28 @@ struct CheckTests {
     }
   }
 
+  @Test func `names that lead to one host directory are told once`() throws {
+    let hosts = try HostsDirectory()
+    for name in ["a.test", "b.test", "c.test"] { try hosts.addBackend(name).answer(name) }
+    #expect(try !Check(hosts.path).output.contains("lead to one host directory"))
+    try link("\(hosts.path)/www.a.test", to: "a.test")
+    try link("\(hosts.path)/up.test", to: "../\(URL(filePath: hosts.path).lastPathComponent)/www.a.test")
+    for number in 0..<6 { try link("\(hosts.path)/x\(number).test", to: "b.test") }
+    let check = try Check(hosts.path)
+    #expect(check.status == .exited(0))
+    let line = """
+      note: entries that lead to one host directory, whose connections --max-per-host counts together: a.test, up.test, \
+      www.a.test; b.test, x0.test, x1.test, x2.test, x3.test, and 2 more
+
+      """
+    #expect(check.output.contains(line), "\(check.output)")
+    let finding = try #require(try Check(hosts, []).report().findings.first { $0.code == "same-directory" })
+    #expect(finding.severity == "note" && line.contains(finding.text))
+    #expect(try Check("--quiet", hosts.path).output == "")
+    let named = try Check(hosts, [], names: ["c.test", "a.test"]).report()
+    #expect(!named.findings.contains { $0.code == "same-directory" })
+  }
+
   @Test func `a hosts directory that anybody may change`() throws {
     let hosts = try HostsDirectory()
     try mode(hosts.path, 0o777)
