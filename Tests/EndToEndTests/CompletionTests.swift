@@ -27,6 +27,8 @@ struct CompletionTests {
       ("sniproxy --hos", "sniproxy --hosts "), ("sniproxy --hosts sha", "sniproxy --hosts share/"),
       ("sniproxy --user roo", "sniproxy --user root "), ("sniproxy hel", "sniproxy hel"),
       ("sniproxy --drain", "sniproxy --drain-timeout "), ("sniproxy --status sha", "sniproxy --status share/"),
+      ("sniproxy-hostname --hash", "sniproxy-hostname --hashed "), ("sniproxy-hostname sha", "sniproxy-hostname sha"),
+      ("sniproxy-check . --hash", "sniproxy-check . --hashed "), ("sniproxy-check sha", "sniproxy-check share/"),
     ])
   func `zsh completes options, directories and users`(typed: String, completed: String) throws {
     let place = try Place()
