@@ -4,9 +4,11 @@ import Testing
 /// The manual pages and the help texts, which tell the same.
 @Suite(.scratch) struct ManualTests {
   @Test(.requires("mandoc"), arguments: ManualPage.all)
-  func `mandoc finds no mistakes`(page: ManualPage) throws {
-    let lint = try run("mandoc", "-T", "lint", "-W", "warning", page.path)
-    #expect(lint.status == .exited(0) && lint.output.isEmpty, "\(lint)")
+  func `mandoc finds no mistakes, and nothing of bad style`(page: ManualPage) throws {
+    let lint = try run("mandoc", "-T", "lint", "-W", "style", page.path)
+    // Which manuals it knows is a matter of the machine.
+    let found = lint.output.split(separator: "\n").filter { !$0.contains("referenced manual not found") }
+    #expect(found.isEmpty, "\(lint)")
   }
 
   @Test(.requires("groff"), arguments: ManualPage.all)
@@ -22,6 +24,7 @@ import Testing
     for section in ["NAME", "DESCRIPTION", "FILES", "EXAMPLES", "SEE ALSO"] + wanted {
       #expect(sections.contains(section), "\(page) has no \(section)")
     }
+    #expect(page.lines.contains(".Os Linux"), "without it the footer names the system of who formats it, or BSD")
     for line in page.lines {
       guard let reference = line.wholeMatch(of: /\.Xr (sniproxy\S*) (\d).*/) else { continue }
       let file = "\(reference.1).\(reference.2)"
