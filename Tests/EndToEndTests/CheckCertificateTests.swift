@@ -36,6 +36,19 @@ struct CheckCertificateTests {
     #expect(try !Check(hosts, []).entry("c.test").codes.contains("certificate-name"), "only with --tls")
   }
 
+  /// RFC 9525, section 6.3: a wildcard stands for one label.
+  @Test func `a wildcard is not for a name two labels deep`() throws {
+    let wildcard = try Certificate("*.test")
+    for name in ["one.test", "other.test", "two.one.test"] {
+      _ = try Nginx(at: hosts.add(name).socket, wildcard, listen: "http2")
+      try close("\(hosts.path)/\(name)")
+    }
+    let check = try Check(hosts, ["--tls"])
+    #expect(try codes(check, "two.one.test") == ["certificate-name", "certificate-expires-soon"])
+    let shared = try #require(try check.entry("one.test").findings.first { $0.code == "certificate-shared" })
+    #expect(shared.text.hasPrefix("its certificate is also for other.test, which has another backend"), "\(shared)")
+  }
+
   @Test func `through a PROXY header`() throws {
     let certificate = try Certificate("v1.test", "v2.test", "none.test")
     for (name, flags) in [("v1.test", [HostsDirectory.Flag.v1]), ("v2.test", [.v2]), ("none.test", [])] {
@@ -94,6 +107,29 @@ struct CheckCertificateTests {
       #expect(try codes(check, name) == ["tls-failed"], "\(name)")
     }
     #expect(ContinuousClock.now - start < .seconds(2 * patience))
+  }
+
+  /// Silent from the first byte on, and after some: all at once, and the others do not wait for them.
+  @Test func `a handshake ends after five seconds`() throws {
+    let silent = (0..<8).map { "silent\($0).test" }
+    for (index, name) in silent.enumerated() {
+      try hosts.addBackend(name).serve { connection in
+        // The beginning of a record that is never complete.
+        if index % 2 == 1 { try connection.send([22, 3, 3, 1, 0, 2]) }
+        _ = try connection.receiveAll()
+      }
+    }
+    _ = try Nginx(at: hosts.add("good.test").socket, Certificate("good.test"))
+    for name in silent + ["good.test"] { try close("\(hosts.path)/\(name)") }
+    let start = ContinuousClock.now
+    let check = try Check(hosts, ["--tls"])
+    let time = ContinuousClock.now - start
+    for name in silent {
+      let finding = try #require(try check.entry(name).findings.first)
+      #expect(finding.code == "tls-failed" && finding.text.hasSuffix(" did not finish the handshake in 5 seconds"))
+    }
+    #expect(try codes(check, "good.test") == ["certificate-expires-soon"])
+    #expect(time >= .seconds(5) && time < .seconds(2 * patience), "\(time)")
   }
 
   /// OpenSSL skips these messages before it comes back, so that nothing else would end the handshake.

@@ -98,22 +98,15 @@ struct CheckHostileTests {
     let path = try hosts.add("link.test").socket
     let other = try hosts.add("other.test").path
     try link(path, to: sockets[0])
-    let isDone = Mutex(false)
-    let swapper = DispatchGroup()
-    Scratch.current.start(in: swapper) {
-      var number = 0
-      while !isDone.withLock({ $0 }) {
-        number += 1
-        unsafe symlink(number % 3 == 0 ? "nowhere" : sockets[number % 3 - 1], path + ".next")
-        unsafe rename(path + ".next", path)
-        unsafe rename(other, "\(other).away")
-        unsafe rename("\(other).away", other)
-      }
+    var number = 0
+    let stop = changing {
+      number += 1
+      unsafe symlink(number % 3 == 0 ? "nowhere" : sockets[number % 3 - 1], path + ".next")
+      unsafe rename(path + ".next", path)
+      unsafe rename(other, "\(other).away")
+      unsafe rename("\(other).away", other)
     }
-    defer {
-      isDone.withLock { $0 = true }
-      swapper.wait()
-    }
+    defer { stop() }
     for _ in 0..<30 {
       let check = try Check(hosts, [], names: ["link.test", "other.test"])
       #expect([.exited(0), .exited(1)].contains(check.status), "\(check.error)")
@@ -124,6 +117,49 @@ struct CheckHostileTests {
       case "refused": #expect(entry.alert == 112 && !entry.findings.isEmpty, "\(entry)")
       default: Issue.record("\(entry)")
       }
+    }
+  }
+
+  /// An entry that always leads to a backend is well at each moment, and one that sometimes leads nowhere is what is told of it.
+  @Test func `the exit status while entries are swapped`() throws {
+    let hosts = try HostsDirectory()
+    let homes = try (0..<2).map { number in
+      let home = HostsDirectory(path: try Scratch.current.directory("home"))
+      try home.addBackend("site").answer("\(number)")
+      return "\(home.path)/site"
+    }
+    for name in ["steady.test", "torn.test"] { try link("\(hosts.path)/\(name)", to: homes[0]) }
+    var number = 0
+    let stop = changing {
+      number += 1
+      for (name, target) in [
+        ("steady.test", homes[number % 2]), ("torn.test", number % 3 == 0 ? "nowhere" : homes[0]),
+      ] {
+        unsafe symlink(target, "\(hosts.path)/.next")
+        unsafe rename("\(hosts.path)/.next", "\(hosts.path)/\(name)")
+      }
+    }
+    defer { stop() }
+    for _ in 0..<40 {
+      let steady = try Check(hosts, [], names: ["steady.test"])
+      #expect(steady.status == .exited(0), "\(steady.output) \(steady.error)")
+      let torn = try Check(hosts, [], names: ["torn.test"])
+      let entry = try torn.entry("torn.test")
+      let isWell = entry.verdict == "served" && entry.findings.allSatisfy { $0.severity == "note" }
+      #expect(torn.status == .exited(isWell ? 0 : 1), "\(torn.output) \(torn.error)")
+      #expect(try torn.report().ok == isWell)
+    }
+  }
+
+  /// Does it again and again in a thread, until the function that it gives is called.
+  private func changing(_ change: @escaping () -> Void) -> () -> Void {
+    let isDone = Mutex(false)
+    let group = DispatchGroup()
+    nonisolated(unsafe) let change = change
+    Scratch.current.start(in: group) { while !isDone.withLock({ $0 }) { unsafe change() } }
+    return {
+      isDone.withLock { $0 = true }
+      group.wait()
     }
   }
 }
