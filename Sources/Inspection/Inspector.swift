@@ -128,7 +128,7 @@ package struct Inspector: ~Copyable {
       if settings.connects, !agrees(verdict, scene.verdict), !(isSteady && isExplained(report)) {
         report.add(Finding(.warning, .changed, "it changed while it was looked at: look again"))
       } else if case .refused(let refusal) = verdict, report.severity ?? .note == .note {
-        report.add(Finding(.problem, .lookUpFailed, "the look-up failed: \(refusal)"))
+        report.add(Finding(.problem, .lookUpFailed, "the look-up failed: \(refusal.reason)"))
       }
       return
     }

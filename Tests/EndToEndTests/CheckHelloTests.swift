@@ -29,13 +29,21 @@ struct CheckHelloTests {
 
   /// Each of what a real sniproxy refuses in `AlertTests`.
   @Test(arguments: RefusedHello.all.indices)
-  func `a refused hello has its alert, and the sentence of the RFC`(index: Int) throws {
+  func `a refused hello has its alert, the reason that the log has, and the sentence of the RFC`(index: Int) throws {
     let hello = RefusedHello.all[index]
     let check = try explain(hello.bytes)
     // That there is no such entry is not the ClientHello's fault.
     guard hello.description != "an unknown name" else { return #expect(check.status == .exited(0)) }
     #expect(check.status == .exited(1), "\(hello): \(check.output)")
     #expect(check.output.contains("verdict: refused with alert \(hello.alert) "), "\(hello): \(check.output)")
+    let reason = try #require(check.output.firstMatch(of: /\nverdict: refused with alert [0-9]+ [a-z_]+: (.*)\n/)).1
+    let proxy = try Proxy(HostsDirectory())
+    let client = try proxy.connect()
+    try client.send(hello.bytes)
+    _ = try client.receiveAll()
+    try eventually("\(reason) in \(proxy.log)") {
+      proxy.log.contains("refused with alert \(hello.alert): \(reason)\n")
+    }
     #expect(check.output.contains(/\n  RFC [0-9]+, section [0-9.]+.*: ".*"\n$/), "\(hello): \(check.output)")
   }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Inspection
+import Relay
 import Testing
 import Wire
 

@@ -1,3 +1,4 @@
+import Relay
 package import Wire
 
 /// What becomes of a client who sends these bytes, and of what they consist.

@@ -1,4 +1,3 @@
-import Kernel
 package import Wire
 
 /// The sentence behind a refusal.
@@ -85,40 +84,6 @@ extension Refusal {
     case .clientLimit, .helloLimit, .helloTimedOut, .hungUp: nil
     }
   }
-
-  /// What the client did, for the refusals that a ClientHello gets by itself.
-  package var reason: String {
-    switch self {
-    case .unexpectedRecord(let type):
-      "a record of type \(type)\(contentType(type)) where a handshake record (22) must be"
-    case .unexpectedMessage(let type): "a handshake message of type \(type) where a ClientHello (1) must be"
-    case .recordOverflow(let length): "a record of \(length) bytes is longer than 2^14"
-    case .emptyRecord: "an empty handshake record"
-    case .clientHelloTooLong(let length):
-      "a ClientHello of \(length) bytes is longer than \(HelloReader.longestMessage), which is as much as sniproxy reads"
-    case .truncated(let field): "\(field.name) ends before its length"
-    case .lengthOutOfRange(let field, let length): "\(field.name) has the length \(length), which it must not have"
-    case .leftover(let field): "\(field.name) has bytes left over"
-    case .repeatedExtension(let type): "the extension \(ExtensionName(type)) appears twice"
-    case .repeatedNameType(let type): "server_name has two names of type \(type)"
-    case .preSharedKeyNotLast: "pre_shared_key is not the last extension"
-    case .noServerName: "there is no server name"
-    case .illegalName(let flaw): "the server name is no hostname: \(flaw.reason)"
-    case .unknownName, .noSocket, .noPermission, .lookUpFailed, .socketOfAnother, .severalOwners, .openToAll,
-      .backendRefused, .backendTimedOut, .backendFailed, .clientLimit, .hostLimit, .helloLimit, .outOfResources,
-      .helloTimedOut, .hungUp:
-      "\(self)"
-    }
-  }
-
-  private func contentType(_ type: UInt8) -> String {
-    switch type {
-    case 20: " (change_cipher_spec)"
-    case 21: " (alert)"
-    case 23: " (application_data)"
-    default: ""
-    }
-  }
 }
 
 extension HostName.Flaw {
@@ -141,39 +106,6 @@ extension HostName.Flaw {
         "RFC 8446, section 6.2, unrecognized_name",
         "Sent by servers when no server exists identified by the name provided by the client via the \"server_name\" extension"
       )
-    }
-  }
-
-  fileprivate var reason: String {
-    switch self {
-    case .empty: "it is empty"
-    case .tooLong(let length): "its \(length) bytes are more than 253"
-    case .emptyLabel: "it has an empty label"
-    case .trailingDot: "it ends with a dot"
-    case .labelTooLong(let length): "a label of \(length) bytes is longer than 63"
-    case .hyphenAtEdge: "a label begins or ends with a hyphen"
-    case .illegalByte(let byte): "it has the byte 0x\(hexadecimal(byte))"
-    case .numericLastLabel: "its last label is a number, as in an address"
-    }
-  }
-}
-
-extension Field {
-  /// As the RFC calls it.
-  fileprivate var name: String {
-    switch self {
-    case .clientHello: "ClientHello"
-    case .legacyVersion: "legacy_version"
-    case .random: "random"
-    case .legacySessionID: "legacy_session_id"
-    case .cipherSuites: "cipher_suites"
-    case .legacyCompressionMethods: "legacy_compression_methods"
-    case .extensions: "extensions"
-    case .extension(let type): "the extension \(ExtensionName(type))"
-    case .serverNameList: "server_name_list"
-    case .serverName: "a name in server_name_list"
-    case .protocolNameList: "protocol_name_list"
-    case .protocolName: "a name in protocol_name_list"
     }
   }
 }
