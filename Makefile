@@ -17,6 +17,7 @@ DESTDIR ?=
 COMMANDS = sniproxy-hostname sniproxy-check sniproxy-status
 
 SWIFT ?= swift
+CLANG ?= clang
 # Where products and intermediate files are.
 SCRATCH ?= .build
 
@@ -32,11 +33,22 @@ SWIFT_FILES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/So
 
 build: need-build
 	$(SWIFT) build $(FLAGS)
+	@$(MAKE) --no-print-directory $(PROGRAMS)/$(LIBRARY)
+
+# In C and with the toolchain's clang, since it is loaded into servers that know nothing of Swift.
+LIBRARY = libsniproxy-listen.so
+LIBRARY_SOURCES = $(wildcard Sources/libsniproxy-listen/*.c)
+LIBRARY_FLAGS = -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -fPIC -fvisibility=hidden -shared \
+  -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+
+%/$(LIBRARY): $(LIBRARY_SOURCES) Sources/libsniproxy-listen/handoff.h
+	$(CLANG) $(LIBRARY_FLAGS) $(LIBRARY_SOURCES) -o $@
 
 # One file that needs no other, without libsystemd: for an empty chroot. Both builds share all dependencies and one place,
 # so the program is put aside and the usual one built again.
 static: need-build $(STATIC)
 	$(SWIFT) build $(FLAGS)
+	@$(MAKE) --no-print-directory $(PROGRAMS)/$(LIBRARY)
 	@packaging/is-static $(STATIC)
 
 $(STATIC): need-build FORCE
@@ -78,6 +90,7 @@ test-address: export SWIFT_BACKTRACE = enable=no
 
 test-thread test-address: test-%: need-test
 	$(SWIFT) build --build-tests --sanitize=$* $(UNLOCKED) $(UNVERIFIED) --scratch-path $(SANITIZED)
+	@$(MAKE) --no-print-directory $(SANITIZED)/debug/$(LIBRARY)
 	SNIPROXY_SANITIZER=$* SNIPROXY_PROGRAMS=$(abspath $(SANITIZED)/debug) \
 	  $(SWIFT) test --skip-build --sanitize=$* $(UNLOCKED) $(UNVERIFIED) --scratch-path $(SANITIZED) $(LEFT_OUT)
 

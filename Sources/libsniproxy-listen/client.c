@@ -1,0 +1,135 @@
+// accept(2) on a hand-off listener: takes the client that sniproxy hands over.
+#include "handoff.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+// How long a call waits for messages of trusted peers, in all.
+static const int64_t patience = 100 * 1000 * 1000;
+
+// How many bad peers in a row a call on a non-blocking listener sends away, before it lets the server do something else.
+static const int bad_peers = 64;
+
+static int64_t now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+}
+
+static bool is_trusted(int peer, uid_t user) {
+  struct ucred credentials;
+  if (ORIGINAL(getsockopt)(peer, SOL_SOCKET, SO_PEERCRED, &credentials, &(socklen_t){sizeof credentials}) == -1) return false;
+  return credentials.uid == 0 || (credentials.uid == user && user != NOBODY);
+}
+
+// The descriptor of a message that carries exactly one; -1 with errno if there is none. Others are closed.
+static int receive(int peer, int flags) {
+  // What the message says of the client, its socket says itself.
+  char byte;
+  struct iovec data = {.iov_base = &byte, .iov_len = 1};
+  _Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
+  struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  ssize_t result;
+  do {
+    result = recvmsg(peer, &message, MSG_DONTWAIT | flags);
+  } while (result == -1 && errno == EINTR);
+  if (result == -1) return -1;
+
+  int received = -1, count = 0;
+  for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part != NULL; part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    for (size_t place = CMSG_LEN(0); place + sizeof(int) <= part->cmsg_len; place += sizeof(int), count++) {
+      int descriptor;
+      memcpy(&descriptor, (char *)part + place, sizeof descriptor);
+      if (received != -1) close(received);
+      received = descriptor;
+    }
+  }
+  if (count == 1 && (message.msg_flags & MSG_CTRUNC) == 0) return received;
+  if (received != -1) close(received);
+  errno = EPROTO;
+  return -1;
+}
+
+static bool is_client(int descriptor, union address *address) {
+  int type = 0;
+  return ORIGINAL(getsockopt)(descriptor, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof type}) == 0 && type == SOCK_STREAM &&
+         ORIGINAL(getpeername)(descriptor, &address->any, &(socklen_t){sizeof *address}) == 0 &&
+         (address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6);
+}
+
+// The client whom the peer hands over, with its address as a client of that listener has it; -1 if it hands over none.
+static int take(int peer, const struct listener *listener, int flags, int64_t *deadline, union address *address) {
+  if (!is_trusted(peer, listener->user)) return -1;
+  int on_exec = flags & SOCK_CLOEXEC ? MSG_CMSG_CLOEXEC : 0;
+  int client = receive(peer, on_exec);
+  while (client == -1 && errno == EAGAIN) {
+    int64_t time = now();
+    if (*deadline == 0) *deadline = time + patience;
+    if (time >= *deadline) return -1;
+    struct timespec rest = {.tv_nsec = *deadline - time};
+    ppoll(&(struct pollfd){.fd = peer, .events = POLLIN}, 1, &rest, NULL);
+    client = receive(peer, on_exec);
+  }
+  if (client == -1) return -1;
+  if (!is_client(client, address) || fcntl(client, F_SETFL, flags & SOCK_NONBLOCK ? O_NONBLOCK : 0) == -1) {
+    close(client);
+    return -1;
+  }
+  sa_family_t family = listener->address.any.sa_family;
+  if (address->any.sa_family == AF_INET ? family == AF_INET6 : family == AF_INET && is_mapped(address)) {
+    present_in_other_family(client, address);
+    if (family == AF_INET) {
+      unmap(address);
+    } else {
+      map(address);
+    }
+  }
+  return client;
+}
+
+static int accept_client(int descriptor, struct sockaddr *room, socklen_t *length, int flags) {
+  int64_t deadline = 0;
+  for (int bad = 0;; bad++) {
+    union address address;
+    socklen_t full = sizeof address;
+    int accepted = ORIGINAL(accept4)(descriptor, &address.any, &full, flags);
+    if (accepted == -1) return -1;
+    struct listener listener;
+    if (address.any.sa_family != AF_UNIX || !is_listener(descriptor, &listener)) {
+      if (room != NULL) {
+        memcpy(room, &address, *length < full ? *length : full);
+        *length = full;
+      }
+      return accepted;
+    }
+
+    int cancellation;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
+    int client = take(accepted, &listener, flags, &deadline, &address);
+    close(accepted);
+    if (client != -1) {
+      hand_down_options(descriptor, client);
+      give(&address, room, length);
+    }
+    pthread_setcancelstate(cancellation, NULL);
+    if (client != -1) return client;
+    if (bad >= bad_peers && (fcntl(descriptor, F_GETFL) & O_NONBLOCK) != 0) {
+      errno = ECONNABORTED;
+      return -1;
+    }
+  }
+}
+
+EXPORTED int accept(int descriptor, __SOCKADDR_ARG room, socklen_t *length) {
+  return accept_client(descriptor, room.__sockaddr__, length, 0);
+}
+
+EXPORTED int accept4(int descriptor, __SOCKADDR_ARG room, socklen_t *length, int flags) {
+  return accept_client(descriptor, room.__sockaddr__, length, flags);
+}

@@ -1,0 +1,191 @@
+// A host directory, and the socket in it.
+#include "handoff.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char handoff[] = "tls-handoff";
+
+// The way to a file through its directory's descriptor: a path of any length fits into a socket's address.
+static void lead(union address *address, int directory, const char *name) {
+  *address = (union address){.local = {.sun_family = AF_UNIX}};
+  snprintf(address->local.sun_path, sizeof address->local.sun_path, "/proc/self/fd/%d/%s", directory, name);
+}
+
+// Whether somebody listens, as an error number: 0 if not, EADDRINUSE if so. Whoever takes clients sees a connection without a
+// message.
+static int probe(in_port_t port, int directory, const char *path) {
+  struct stat status;
+  if (fstatat(directory, handoff, &status, AT_SYMLINK_NOFOLLOW) == -1) return errno == ENOENT ? 0 : errno;
+  if (!S_ISSOCK(status.st_mode)) {
+    complain(port, path, "tls-handoff is there, and is no socket", "remove it");
+    return EADDRINUSE;
+  }
+  int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (probe == -1) return errno;
+  union address address;
+  lead(&address, directory, handoff);
+  int result = connect(probe, &address.any, sizeof address.local), error = errno;
+  close(probe);
+  if (result == -1 && (error == ECONNREFUSED || error == ENOENT)) return 0;
+  complain(port, path, "somebody listens on tls-handoff",
+           "stop that server, or give this one another directory; ss -xlp tells which it is");
+  return EADDRINUSE;
+}
+
+// Its descriptor, or -1 with errno as bind(2) would set it.
+static int open_directory(in_port_t port, const char *path) {
+  int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory == -1) {
+    int error = errno;
+    complain(port, path, strerror(error),
+             error == EACCES ? "let the server's user read, write and search the directory" : "make the directory");
+    errno = error == EACCES ? EACCES : EADDRNOTAVAIL;
+    return -1;
+  }
+  if (faccessat(directory, ".", W_OK | X_OK, AT_EACCESS) == -1) {
+    int error = errno;
+    complain(port, path, strerror(error), "let the server's user write to the directory");
+    close(directory);
+    errno = EACCES;
+    return -1;
+  }
+  return directory;
+}
+
+// Whether the directories for that port can be used, as an error number. Nothing is changed there.
+int check(const struct listener *listener) {
+  in_port_t port = port_of(&listener->address);
+  const char *paths[PLACES];
+  size_t count = directories_of(port, paths);
+  for (size_t index = 0; index < count; index++) {
+    int directory = open_directory(port, paths[index]);
+    if (directory == -1) return errno;
+    int error = probe(port, directory, paths[index]);
+    close(directory);
+    if (error != 0) return error;
+  }
+  return 0;
+}
+
+// Not for ever: everybody who may read a directory may lock it.
+static int lock(in_port_t port, int directory, const char *path) {
+  for (int tries = 0; flock(directory, LOCK_EX | LOCK_NB) == -1; tries++) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK || tries == 200) {
+      complain(port, path, "the directory is locked", "see with lslocks who holds a lock on it, and try again");
+      return EADDRINUSE;
+    }
+    nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+  }
+  return 0;
+}
+
+// Everybody may connect, whatever the umask: the credentials of who connects are what counts. Only what is certainly the socket
+// just made is changed: in a directory of somebody else's the name may have become another file by now.
+static int open_to_all(int directory, const char *name) {
+  int file = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (file == -1) return -1;
+  struct stat status;
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+  int result = fstat(file, &status);
+  if (result == 0 && (!S_ISSOCK(status.st_mode) || status.st_nlink != 1 || status.st_uid != geteuid())) {
+    errno = EACCES;
+    result = -1;
+  }
+  if (result == 0) result = chmod(path, 0666);
+  int error = errno;
+  close(file);
+  errno = error;
+  return result;
+}
+
+// A socket that listens under that name.
+static int listen_at(int directory, const char *name, int backlog) {
+  int made = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  if (made == -1) return -1;
+  union address address;
+  lead(&address, directory, name);
+  bool bound = ORIGINAL(bind)(made, &address.any, sizeof address.local) == 0;
+  if (bound && open_to_all(directory, name) == 0 && ORIGINAL(listen)(made, backlog) == 0) return made;
+  int error = errno;
+  if (bound) unlinkat(directory, name, 0);
+  close(made);
+  errno = error;
+  return -1;
+}
+
+// The listener in all directories for its port. -1, with errno as listen(2) would set it, if it cannot be.
+int make_listener(const struct listener *listener, int backlog) {
+  in_port_t port = port_of(&listener->address);
+  const char *paths[PLACES];
+  int directories[PLACES], made = -1, error = 0;
+  size_t count = directories_of(port, paths), opened = 0, linked = 0;
+  char name[NAME_ROOM];
+  name_listener(listener, name);
+
+  for (; error == 0 && opened < count; opened++) {
+    directories[opened] = open_directory(port, paths[opened]);
+    if (directories[opened] == -1) {
+      error = errno;
+      break;
+    }
+    error = lock(port, directories[opened], paths[opened]);
+    if (error == 0) error = probe(port, directories[opened], paths[opened]);
+  }
+  if (error == 0) {
+    made = listen_at(directories[0], name, backlog);
+    if (made == -1) {
+      error = errno;
+      complain(port, paths[0], strerror(error), "see that /proc is mounted, and that a file can be made in the directory");
+    } else {
+      linked = 1;
+    }
+  }
+  for (; error == 0 && linked < count; linked++) {
+    if (linkat(directories[0], name, directories[linked], name, 0) == 0) continue;
+    error = errno;
+    complain(port, paths[linked], strerror(error),
+             error == EXDEV ? "all directories of a port must be on one file system: use one, and make the host's entry "
+                              "a symbolic link to it"
+                            : "see that a file can be made in the directory");
+    break;
+  }
+  size_t renamed = 0;
+  for (; error == 0 && renamed < count; renamed++) {
+    if (renameat(directories[renamed], name, directories[renamed], handoff) == 0) continue;
+    error = errno;
+    complain(port, paths[renamed], strerror(error), "see that the server's user may replace tls-handoff");
+    break;
+  }
+
+  for (size_t index = renamed; index < linked; index++) unlinkat(directories[index], name, 0);
+  for (size_t index = 0; index < opened; index++) close(directories[index]);
+  if (error == 0) return made;
+  if (made != -1) close(made);
+  errno = error;
+  return -1;
+}
+
+// A listener on which nobody comes: it is bound, so that its name tells what it is, and then has no file.
+int make_idle_listener(const struct listener *listener, int backlog) {
+  in_port_t port = port_of(&listener->address);
+  const char *paths[PLACES];
+  directories_of(port, paths);
+  int directory = open_directory(port, paths[0]);
+  if (directory == -1) return -1;
+  char name[NAME_ROOM];
+  name_listener(listener, name);
+  int made = listen_at(directory, name, backlog), error = errno;
+  if (made != -1) unlinkat(directory, name, 0);
+  close(directory);
+  errno = error;
+  return made;
+}
