@@ -1,6 +1,4 @@
 // accept(2) on a hand-off listener: takes the client that sniproxy hands over.
-#include "handoff.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,10 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "handoff.h"
+
 // How long a call waits for messages of trusted peers, in all.
 static const int64_t patience = 100 * 1000 * 1000;
 
-// How many bad peers in a row a call on a non-blocking listener sends away, before it lets the server do something else.
+// How many bad peers in a row a call on a non-blocking listener sends away, before it lets the server do something
+// else.
 static const int bad_peers = 64;
 
 static int64_t now(void) {
@@ -23,7 +24,8 @@ static int64_t now(void) {
 
 static bool is_trusted(int peer, uid_t user) {
   struct ucred credentials;
-  if (ORIGINAL(getsockopt)(peer, SOL_SOCKET, SO_PEERCRED, &credentials, &(socklen_t){sizeof credentials}) == -1) return false;
+  if (ORIGINAL(getsockopt)(peer, SOL_SOCKET, SO_PEERCRED, &credentials, &(socklen_t){sizeof credentials}) == -1)
+    return false;
   return credentials.uid == 0 || (credentials.uid == user && user != NOBODY);
 }
 
@@ -41,11 +43,11 @@ static int receive(int peer, int flags) {
   if (result == -1) return -1;
 
   int received = -1, count = 0;
-  for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part != NULL; part = CMSG_NXTHDR(&message, part)) {
+  for (struct cmsghdr* part = CMSG_FIRSTHDR(&message); part != NULL; part = CMSG_NXTHDR(&message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
     for (size_t place = CMSG_LEN(0); place + sizeof(int) <= part->cmsg_len; place += sizeof(int), count++) {
       int descriptor;
-      memcpy(&descriptor, (char *)part + place, sizeof descriptor);
+      memcpy(&descriptor, (char*)part + place, sizeof descriptor);
       if (received != -1) close(received);
       received = descriptor;
     }
@@ -56,15 +58,15 @@ static int receive(int peer, int flags) {
   return -1;
 }
 
-static bool is_client(int descriptor, union address *address) {
-  int type = 0;
-  return ORIGINAL(getsockopt)(descriptor, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof type}) == 0 && type == SOCK_STREAM &&
+static bool is_client(int descriptor, union address* address) {
+  return option_of(descriptor, SOL_SOCKET, SO_TYPE) == SOCK_STREAM &&
          ORIGINAL(getpeername)(descriptor, &address->any, &(socklen_t){sizeof *address}) == 0 &&
          (address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6);
 }
 
 // The client whom the peer hands over, with its address as a client of that listener has it; -1 if it hands over none.
-static int take(int peer, const struct listener *listener, int flags, int64_t *deadline, union address *address) {
+static int take(int peer, const struct listener* listener, int flags, int64_t* deadline, union address* address,
+                socklen_t room) {
   if (!is_trusted(peer, listener->user)) return -1;
   int on_exec = flags & SOCK_CLOEXEC ? MSG_CMSG_CLOEXEC : 0;
   int client = receive(peer, on_exec);
@@ -81,23 +83,40 @@ static int take(int peer, const struct listener *listener, int flags, int64_t *d
     close(client);
     return -1;
   }
-  sa_family_t family = listener->address.any.sa_family;
-  if (address->any.sa_family == AF_INET ? family == AF_INET6 : family == AF_INET && is_mapped(address)) {
-    present_in_other_family(client, address);
-    if (family == AF_INET) {
-      unmap(address);
-    } else {
-      map(address);
-    }
+  sa_family_t own = address->any.sa_family;
+  if (own != listener->address.any.sa_family) {
+    present_in_other_family(client, own);
+    translate(address, room);
   }
   return client;
 }
 
-static int accept_client(int descriptor, struct sockaddr *room, socklen_t *length, int flags) {
+// Descriptors that turned out to be hand-off listeners. A hint: the number may have become something else.
+static _Atomic(bool) hinted[4096];
+
+static bool is_hinted(int descriptor) {
+  return descriptor >= 0 && descriptor < (int)(sizeof hinted / sizeof *hinted) && hinted[descriptor];
+}
+
+// A client takes two descriptors for a moment. Where only one is left it would be lost, while accept(2) of a TCP
+// listener fails and leaves it in the queue. (Threads that open something at that moment may still take what is left.)
+static bool has_room(int descriptor) {
+  int one = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  if (one == -1) return errno == EBADF;
+  int two = fcntl(descriptor, F_DUPFD_CLOEXEC, 0), error = errno;
+  close(one);
+  if (two != -1) close(two);
+  errno = error;
+  return two != -1;
+}
+
+static int accept_client(int descriptor, struct sockaddr* room, socklen_t* length, int flags) {
+  if (room != NULL && !can_take(room, length)) return ORIGINAL(accept4)(descriptor, room, length, flags);
   int64_t deadline = 0;
   for (int bad = 0;; bad++) {
-    union address address;
+    union address address = {0};
     socklen_t full = sizeof address;
+    if (is_hinted(descriptor) && !has_room(descriptor)) return -1;
     int accepted = ORIGINAL(accept4)(descriptor, &address.any, &full, flags);
     if (accepted == -1) return -1;
     struct listener listener;
@@ -108,10 +127,11 @@ static int accept_client(int descriptor, struct sockaddr *room, socklen_t *lengt
       }
       return accepted;
     }
+    if (descriptor < (int)(sizeof hinted / sizeof *hinted)) hinted[descriptor] = true;
 
     int cancellation;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
-    int client = take(accepted, &listener, flags, &deadline, &address);
+    int client = take(accepted, &listener, flags, &deadline, &address, room == NULL ? sizeof address : *length);
     close(accepted);
     if (client != -1) {
       hand_down_options(descriptor, client);
@@ -126,10 +146,10 @@ static int accept_client(int descriptor, struct sockaddr *room, socklen_t *lengt
   }
 }
 
-EXPORTED int accept(int descriptor, __SOCKADDR_ARG room, socklen_t *length) {
+EXPORTED int accept(int descriptor, __SOCKADDR_ARG room, socklen_t* length) {
   return accept_client(descriptor, room.__sockaddr__, length, 0);
 }
 
-EXPORTED int accept4(int descriptor, __SOCKADDR_ARG room, socklen_t *length, int flags) {
+EXPORTED int accept4(int descriptor, __SOCKADDR_ARG room, socklen_t* length, int flags) {
   return accept_client(descriptor, room.__sockaddr__, length, flags);
 }

@@ -1,33 +1,35 @@
-// libsniproxy-listen.so: what a server means for a TCP listener is a socket in a host directory, on which sniproxy(8) hands it its
-// clients. See sniproxy-listen(1).
+// libsniproxy-listen.so: what a server means for a TCP listener is a socket in a host directory, on which sniproxy(8)
+// hands it its clients. See sniproxy-listen(1).
 //
-// What has to outlive the process that made it is kept by the kernel: the name that a listener is bound to tells what the server
-// takes it for, so that fork, exec, dup and SCM_RIGHTS carry it along; a client's socket tells by an option that means nothing to
-// TCP how to present it.
+// What has to outlive the process that made it is kept by the kernel: the name that a listener is bound to tells what
+// the server takes it for, so that fork, exec, dup and SCM_RIGHTS carry it along; a client's socket tells by an option
+// that means nothing to TCP how to present it.
 #pragma once
 
-#include <dlfcn.h>
 #include <netinet/in.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #define EXPORTED __attribute__((visibility("default")))
 
-// The function of that name that would be called without this library. Looked up at the first call, which may come before any
-// constructor of this library has run.
-#define ORIGINAL(name)                                                      \
-  ({                                                                        \
-    static _Atomic(__typeof__(&name)) found;                                \
-    __typeof__(&name) function = atomic_load_explicit(&found, memory_order_relaxed); \
-    if (function == NULL) {                                                 \
-      function = (__typeof__(&name))dlsym(RTLD_NEXT, #name);                \
-      atomic_store_explicit(&found, function, memory_order_relaxed);        \
-    }                                                                       \
-    function;                                                               \
-  })
+// original.c: the functions as they are without this library.
+#define FUNCTIONS(X)                                                                                           \
+  X(accept4)                                                                                                   \
+  X(bind) X(execve) X(execvpe) X(fexecve) X(getpeername) X(getsockname) X(getsockopt) X(listen) X(posix_spawn) \
+      X(posix_spawnp) X(setsockopt)
+
+struct originals {
+#define POINTER(name) __typeof__(&name) name;
+  FUNCTIONS(POINTER)
+};
+
+const struct originals* originals(void);
+#define ORIGINAL(name) (originals()->name)
 
 union address {
   struct sockaddr any;
@@ -47,39 +49,39 @@ struct listener {
 #define NOBODY 65534
 
 // address.c
-socklen_t length_of(const union address *);
-in_port_t port_of(const union address *);
-bool same_address(const union address *, const union address *);
-bool is_mapped(const union address *);
-void map(union address *);
-void unmap(union address *);
-void give(const union address *, struct sockaddr *, socklen_t *);
+socklen_t length_of(const union address*);
+in_port_t port_of(const union address*);
+bool same_address(const union address*, const union address*);
+void translate(union address*, socklen_t room);
+bool can_take(const struct sockaddr*, const socklen_t*);
+void give(const union address*, struct sockaddr*, socklen_t*);
 
 // name.c
 #define NAME_ROOM 88
-void name_listener(const struct listener *, char name[NAME_ROOM]);
-bool is_listener(int descriptor, struct listener *);
-bool names_listener(const union address *, socklen_t, struct listener *);
+void name_listener(const struct listener*, char name[NAME_ROOM]);
+bool is_listener(int descriptor, struct listener*);
+bool names_listener(const union address*, socklen_t, struct listener*);
 
 // configuration.c
 #define PLACES 64
 bool is_named(in_port_t);
-size_t directories_of(in_port_t, const char *directories[PLACES]);
+size_t directories_of(in_port_t, const char* directories[PLACES]);
 bool is_misconfigured(void);
-uid_t trusted_user(void);
+bool trusted_user(uid_t*);
 extern char *library, *places_setting, *user_setting;
-void complain(in_port_t, const char *subject, const char *why, const char *what_to_do);
+void complain(in_port_t, const char* subject, const char* why, const char* what_to_do);
 
 // directory.c
-int check(const struct listener *);
-int make_listener(const struct listener *, int backlog);
-int make_idle_listener(const struct listener *, int backlog);
+int check(in_port_t);
+int make_listener(const struct listener*, int backlog);
+int make_idle_listener(const struct listener*, int backlog);
 
 // descriptors.c
-int find_descriptor(bool (*)(int, const void *), const void *);
+int option_of(int descriptor, int level, int name);
+int find_descriptor(bool (*)(int, const void*), const void*);
 
 // listener.c
-void present_in_other_family(int client, const union address *);
+void present_in_other_family(int client, sa_family_t own);
 
 // options.c
 uint64_t cookie_of(int descriptor);

@@ -1,126 +1,151 @@
 // bind(2), listen(2) and getsockname(2) of a TCP socket that is to be a hand-off listener, and of one that is.
-#include "handoff.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-// A socket that was bound and does not listen yet. Until then it stays the TCP socket that it is. None is ever freed: nobody tells
-// when such a socket is closed, and servers bind few.
+#include "handoff.h"
+
+// A socket that was bound and does not listen yet. Until then it stays the TCP socket that it is. None is ever freed:
+// nobody tells when such a socket is closed, and servers bind few.
 struct bound {
   uint64_t cookie;
   struct listener listener;
-  const struct bound *next;
+  const struct bound* next;
 };
 
-static _Atomic(const struct bound *) bounds;
+static _Atomic(const struct bound*) bounds;
 
-static const struct bound *find_bound(int descriptor) {
-  const struct bound *bound = atomic_load(&bounds);
+static const struct bound* find_bound(int descriptor) {
+  const struct bound* bound = atomic_load(&bounds);
   if (bound == NULL) return NULL;
   uint64_t cookie = cookie_of(descriptor);
   while (bound != NULL && bound->cookie != cookie) bound = bound->next;
   return bound;
 }
 
-static int option(int descriptor, int level, int name) {
-  int value = -1;
-  ORIGINAL(getsockopt)(descriptor, level, name, &value, &(socklen_t){sizeof value});
-  return value;
-}
-
 // Whether to bind the socket there is for this library to do. If so, what the address is.
-static bool is_ours(int descriptor, const struct sockaddr *to, socklen_t length, union address *address) {
+static bool is_ours(int descriptor, const struct sockaddr* to, socklen_t length, union address* address) {
   if (to == NULL || length < sizeof(struct sockaddr_in)) return false;
   int family = to->sa_family;
   // RFC 2133 had the address without the scope, and the kernel takes it.
   if (family != AF_INET && (family != AF_INET6 || length < offsetof(struct sockaddr_in6, sin6_scope_id))) return false;
   *address = (union address){0};
   if (family == AF_INET) {
-    address->four = *(const struct sockaddr_in *)to;
+    address->four = *(const struct sockaddr_in*)to;
   } else {
-    __builtin_memcpy(&address->six, to, length < sizeof address->six ? length : sizeof address->six);
+    memcpy(&address->six, to, length < sizeof address->six ? length : sizeof address->six);
   }
   if (!is_misconfigured() && !is_named(port_of(address))) return false;
-  int protocol = option(descriptor, SOL_SOCKET, SO_PROTOCOL);
-  return option(descriptor, SOL_SOCKET, SO_DOMAIN) == family && option(descriptor, SOL_SOCKET, SO_TYPE) == SOCK_STREAM &&
+  // One that is bound already is the kernel's to refuse.
+  union address now;
+  if (ORIGINAL(getsockname)(descriptor, &now.any, &(socklen_t){sizeof now}) == -1 || port_of(&now) != 0) return false;
+  int protocol = option_of(descriptor, SOL_SOCKET, SO_PROTOCOL);
+  return option_of(descriptor, SOL_SOCKET, SO_DOMAIN) == family &&
+         option_of(descriptor, SOL_SOCKET, SO_TYPE) == SOCK_STREAM &&
          (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
 }
 
 // What a server that has listeners for the same port already gets.
 enum part { first, duplicate, idle, in_use };
 
-static bool has_port(int descriptor, const void *address) {
+static bool has_port(int descriptor, const void* address) {
   struct listener listener;
   return is_listener(descriptor, &listener) && port_of(&listener.address) == port_of(address);
 }
 
-static bool has_address(int descriptor, const void *address) {
+static bool has_address(int descriptor, const void* address) {
   struct listener listener;
   return is_listener(descriptor, &listener) && same_address(&listener.address, address);
 }
 
-static enum part part_of(int descriptor, const union address *address, int *twin) {
+static enum part part_of(int descriptor, const union address* address, int* twin) {
   *twin = find_descriptor(has_address, address);
-  if (*twin != -1) return option(descriptor, SOL_SOCKET, SO_REUSEPORT) > 0 ? duplicate : in_use;
+  if (*twin != -1) return option_of(descriptor, SOL_SOCKET, SO_REUSEPORT) > 0 ? duplicate : in_use;
   return find_descriptor(has_port, address) == -1 ? first : idle;
+}
+
+static int refuse(int error) {
+  errno = error;
+  return -1;
 }
 
 EXPORTED int bind(int descriptor, __CONST_SOCKADDR_ARG to, socklen_t length) {
   union address address;
   if (!is_ours(descriptor, to.__sockaddr__, length, &address)) return ORIGINAL(bind)(descriptor, to, length);
+  in_port_t port = port_of(&address);
   if (is_misconfigured()) {
-    complain(port_of(&address), "SNIPROXY_HANDOFF", "cannot be understood",
-             "write PORT=DIRECTORY, more of them after a comma, with a backslash before a comma or backslash in a name");
-    errno = EINVAL;
-    return -1;
+    complain(port, "SNIPROXY_HANDOFF", "cannot be understood",
+             "write PORT=DIRECTORY, more after a comma, with a backslash before each comma or backslash of a name");
+    return refuse(EINVAL);
   }
-  if (find_bound(descriptor) != NULL) {
-    errno = EINVAL;
-    return -1;
+  if (find_bound(descriptor) != NULL) return refuse(EINVAL);
+  uid_t user;
+  if (!trusted_user(&user)) {
+    complain(port, "SNIPROXY_HANDOFF_USER", "there is no such user", "name the user that sniproxy runs as");
+    return refuse(EINVAL);
   }
-  struct bound *bound = calloc(1, sizeof *bound);
-  if (bound == NULL) return -1;
-  bound->cookie = cookie_of(descriptor);
-  bound->listener = (struct listener){.address = address, .user = trusted_user()};
   int twin;
   enum part part = part_of(descriptor, &address, &twin);
-  int error = part == in_use ? EADDRINUSE : part == first ? check(&bound->listener) : 0;
-  if (error != 0) {
-    free(bound);
-    errno = error;
-    return -1;
-  }
-  bound->next = atomic_load(&bounds);
+  int error = part == in_use ? EADDRINUSE : part == first ? check(port) : 0;
+  if (error != 0) return refuse(error);
+
+  struct bound* bound = malloc(sizeof *bound);
+  if (bound == NULL) return -1;
+  *bound = (struct bound){.cookie = cookie_of(descriptor), .listener = {address, user}, .next = atomic_load(&bounds)};
   while (!atomic_compare_exchange_weak(&bounds, &bound->next, bound)) {
   }
   return 0;
 }
 
-// Puts the listener in the place of the server's own socket, whose number and flags it takes over.
+struct replacement {
+  uint64_t cookie;
+  int made;
+};
+
+// Puts the listener in the place of the server's own socket, if the descriptor is one of it, and keeps the descriptor's
+// flag.
+static bool replace_one(int descriptor, const void* context) {
+  const struct replacement* replacement = context;
+  if (cookie_of(descriptor) == replacement->cookie)
+    dup3(replacement->made, descriptor, fcntl(descriptor, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0);
+  return false;
+}
+
 static int replace(int descriptor, int made) {
-  int on_exec = fcntl(descriptor, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0;
-  int result = 0;
-  if (made == descriptor) return 0;
   keep_options(descriptor, made);
-  if (fcntl(made, F_SETFL, fcntl(descriptor, F_GETFL)) == -1 || dup3(made, descriptor, on_exec) == -1) result = -1;
-  return result;
+  struct replacement replacement = {cookie_of(descriptor), made};
+  if (fcntl(made, F_SETFL, fcntl(descriptor, F_GETFL)) == -1) return -1;
+  replace_one(descriptor, &replacement);
+  find_descriptor(replace_one, &replacement);
+  return 0;
+}
+
+static bool is_shut_down(int descriptor) {
+  struct pollfd state = {.fd = descriptor, .events = POLLRDHUP};
+  return poll(&state, 1, 0) == 1 && (state.revents & POLLRDHUP) != 0;
 }
 
 EXPORTED int listen(int descriptor, int backlog) {
-  const struct bound *bound = find_bound(descriptor);
-  if (bound == NULL) return ORIGINAL(listen)(descriptor, backlog);
+  const struct bound* bound = find_bound(descriptor);
+  struct listener listener;
+  enum part part = first;
   int twin;
-  enum part part = part_of(descriptor, &bound->listener.address, &twin);
-  if (part == in_use) {
-    errno = EADDRINUSE;
-    return -1;
+  if (bound != NULL) {
+    listener = bound->listener;
+    part = part_of(descriptor, &listener.address, &twin);
+  } else if (!is_listener(descriptor, &listener) || !is_named(port_of(&listener.address)) ||
+             !is_shut_down(descriptor)) {
+    return ORIGINAL(listen)(descriptor, backlog);
   }
+  // A TCP listener that was shut down can listen again, as HAProxy's do; a Unix one needs a successor.
+
+  if (part == in_use) return refuse(EADDRINUSE);
   if (part == duplicate) return replace(descriptor, twin);
-  int made = (part == first ? make_listener : make_idle_listener)(&bound->listener, backlog);
+  int made = (part == first ? make_listener : make_idle_listener)(&listener, backlog);
   if (made == -1) return -1;
   int result = replace(descriptor, made), error = errno;
   close(made);
@@ -128,55 +153,59 @@ EXPORTED int listen(int descriptor, int backlog) {
   return result;
 }
 
-// The kernel keeps for a client's socket whether the server is to see it in the other family: an option that means nothing to TCP,
-// and that everybody who gets the socket finds there.
+// The kernel keeps for a client's socket whether the server is to see it in the other family: by an option that means
+// nothing to TCP, and that everybody who gets the socket finds there.
 static const struct {
   int level, name;
 } of_four = {IPPROTO_IP, IP_MULTICAST_LOOP}, of_six = {IPPROTO_IPV6, IPV6_MULTICAST_LOOP};
 
-void present_in_other_family(int client, const union address *address) {
-  bool four = address->any.sa_family == AF_INET;
-  ORIGINAL(setsockopt)(client, four ? of_four.level : of_six.level, four ? of_four.name : of_six.name, &(int){0}, sizeof(int));
-}
-
-static void present(int descriptor, union address *address) {
-  if (address->any.sa_family == AF_INET) {
-    if (option(descriptor, of_four.level, of_four.name) == 0 && option(descriptor, SOL_SOCKET, SO_TYPE) == SOCK_STREAM)
-      map(address);
-  } else if (is_mapped(address)) {
-    if (option(descriptor, of_six.level, of_six.name) == 0 && option(descriptor, SOL_SOCKET, SO_TYPE) == SOCK_STREAM)
-      unmap(address);
+void present_in_other_family(int client, sa_family_t own) {
+  int off = 0;
+  if (own == AF_INET) {
+    ORIGINAL(setsockopt)(client, of_four.level, of_four.name, &off, sizeof off);
+  } else {
+    ORIGINAL(setsockopt)(client, of_six.level, of_six.name, &off, sizeof off);
   }
 }
 
-EXPORTED int getsockname(int descriptor, __SOCKADDR_ARG room, socklen_t *length) {
+static bool is_in_other_family(int descriptor, sa_family_t own) {
+  int on = own == AF_INET ? option_of(descriptor, of_four.level, of_four.name)
+                          : option_of(descriptor, of_six.level, of_six.name);
+  return on == 0 && option_of(descriptor, SOL_SOCKET, SO_TYPE) == SOCK_STREAM;
+}
+
+static int tell(int descriptor, const union address* address, struct sockaddr* room, socklen_t* length) {
+  union address told = *address;
+  if (is_in_other_family(descriptor, told.any.sa_family)) translate(&told, *length);
+  give(&told, room, length);
+  return 0;
+}
+
+static bool is_internet(const union address* address) {
+  return address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6;
+}
+
+EXPORTED int getsockname(int descriptor, __SOCKADDR_ARG room, socklen_t* length) {
+  struct sockaddr* to = room.__sockaddr__;
   union address address;
   socklen_t full = sizeof address;
   struct listener listener;
-  const struct bound *bound;
-  if (ORIGINAL(getsockname)(descriptor, &address.any, &full) == -1) return -1;
-  if (names_listener(&address, full, &listener)) {
-    give(&listener.address, room.__sockaddr__, length);
-    return 0;
-  }
-  if (address.any.sa_family != AF_INET && address.any.sa_family != AF_INET6)
+  if (!can_take(to, length) || ORIGINAL(getsockname)(descriptor, &address.any, &full) == -1)
     return ORIGINAL(getsockname)(descriptor, room, length);
-  if (port_of(&address) == 0 && (bound = find_bound(descriptor)) != NULL) {
-    give(&bound->listener.address, room.__sockaddr__, length);
+  if (names_listener(&address, full, &listener)) {
+    give(&listener.address, to, length);
     return 0;
   }
-  present(descriptor, &address);
-  give(&address, room.__sockaddr__, length);
-  return 0;
+  if (!is_internet(&address)) return ORIGINAL(getsockname)(descriptor, room, length);
+  const struct bound* bound = port_of(&address) == 0 ? find_bound(descriptor) : NULL;
+  return tell(descriptor, bound != NULL ? &bound->listener.address : &address, to, length);
 }
 
-EXPORTED int getpeername(int descriptor, __SOCKADDR_ARG room, socklen_t *length) {
+EXPORTED int getpeername(int descriptor, __SOCKADDR_ARG room, socklen_t* length) {
+  struct sockaddr* to = room.__sockaddr__;
   union address address;
   socklen_t full = sizeof address;
-  if (ORIGINAL(getpeername)(descriptor, &address.any, &full) == -1) return -1;
-  if (address.any.sa_family != AF_INET && address.any.sa_family != AF_INET6)
+  if (!can_take(to, length) || ORIGINAL(getpeername)(descriptor, &address.any, &full) == -1 || !is_internet(&address))
     return ORIGINAL(getpeername)(descriptor, room, length);
-  present(descriptor, &address);
-  give(&address, room.__sockaddr__, length);
-  return 0;
+  return tell(descriptor, &address, to, length);
 }
