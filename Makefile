@@ -14,7 +14,7 @@ DOCDIR ?= $(PREFIX)/share/doc/sniproxy
 DESTDIR ?=
 
 # The programs beside sniproxy itself. Each has a page man/NAME.1.
-COMMANDS = sniproxy-hostname sniproxy-check sniproxy-status
+COMMANDS = sniproxy-hostname sniproxy-check sniproxy-status sniproxy-listen
 
 SWIFT ?= swift
 CLANG ?= clang

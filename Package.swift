@@ -30,6 +30,7 @@ let package = Package(
     .executable(name: "sniproxy", targets: ["sniproxy"]),
     .executable(name: "sniproxy-hostname", targets: ["sniproxy-hostname"]),
     .executable(name: "sniproxy-check", targets: ["sniproxy-check"]),
+    .executable(name: "sniproxy-listen", targets: ["sniproxy-listen"]),
     .executable(name: "sniproxy-status", targets: ["sniproxy-status"]),
   ],
   traits: [
@@ -95,6 +96,13 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: swift, linkerSettings: packed),
+    .executableTarget(
+      name: "sniproxy-listen",
+      dependencies: [
+        "Kernel", "CLinux", "Wire",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      cSettings: gnu, swiftSettings: swift, linkerSettings: packed),
     .target(name: "StatusReport", dependencies: ["Status", "Wire"], cSettings: gnu, swiftSettings: swift),
     .executableTarget(
       name: "sniproxy-status",

@@ -26,6 +26,7 @@ struct DebianPackageTests {
     for page in ManualPage.all { #expect(listed.contains("/man\(page.file.last!)/\(page.file).gz\n")) }
     for file in [
       "/usr/sbin/sniproxy", "/usr/bin/sniproxy-hostname", "/lib/systemd/system/sniproxy.service",
+      "/usr/bin/sniproxy-listen", "/usr/lib/sniproxy/libsniproxy-listen.so",
       "/usr/bin/sniproxy-status", "/lib/systemd/system/sniproxy-status.socket",
       "/usr/lib/sysusers.d/sniproxy.conf", "/usr/lib/tmpfiles.d/sniproxy.conf",
       "/usr/share/bash-completion/completions/sniproxy", "/usr/share/zsh/vendor-completions/_sniproxy",

@@ -1,0 +1,108 @@
+import ArgumentParser
+import CLinux
+import Glibc
+import Kernel
+
+/// A port, and a directory whose `tls-handoff` takes its place.
+struct Place: ExpressibleByArgument {
+  /// As it was written.
+  let directory: String
+  let port: UInt16
+
+  /// `DIR` or `DIR:PORT`. What follows the last colon is a port if it is a number.
+  init?(argument: String) {
+    guard let colon = argument.lastIndex(of: ":"), case let digits = argument[argument.index(after: colon)...],
+      !digits.isEmpty, digits.allSatisfy({ ("0"..."9").contains($0) })
+    else {
+      if argument.isEmpty { return nil }
+      (directory, port) = (argument, 443)
+      return
+    }
+    guard let port = UInt16(digits), port > 0, colon > argument.startIndex else { return nil }
+    (directory, self.port) = (String(argument[..<colon]), port)
+  }
+
+  /// For `SNIPROXY_HANDOFF`: with the whole path, since the server may go elsewhere.
+  var setting: String {
+    get throws(Failure) {
+      var path = directory
+      if !directory.hasPrefix("/") {
+        guard let here = Environment.workingDirectory else {
+          throw .refused(
+            "cannot listen on port \(port)", directory, "the working directory has no path that can be told",
+            "name the directory with its whole path")
+        }
+        path = "\(here)/\(directory)"
+      }
+      let escaped = path.map { "\\,\n".contains($0) ? "\\\($0)" : String($0) }.joined()
+      return "\(port)=\(escaped)"
+    }
+  }
+
+  static func checkAll(_ places: [Place]) throws(Failure) {
+    guard places.count <= most else { throw .usage("\(places.count) directories: give at most \(most)") }
+    var devices: [UInt16: (String, FileIdentity)] = [:]
+    for place in places {
+      try place.check()
+      let identity = try attempt("look at", place.directory, "see that the directory is still there") {
+        () throws(Errno) in try Directory(path: place.directory).status.identity
+      }
+      if let (other, itsIdentity) = devices[place.port], itsIdentity.device != identity.device {
+        throw .refused(
+          "cannot listen on port \(place.port)", place.directory, "it is on another file system than \(other)",
+          "use one of them, and make the other host's entry a symbolic link to it")
+      }
+      devices[place.port] = (place.directory, identity)
+    }
+  }
+
+  private func check() throws(Failure) {
+    let failed = "cannot listen on port \(port)"
+    let descriptor = unsafe linux_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY)
+    guard descriptor >= 0 else {
+      let error = Errno(errno)
+      let advice =
+        switch error {
+        case .noSuchFileOrDirectory: "make the directory"
+        case .permissionDenied: "let user \(currentUser) read, write and search the directory"
+        default: "name the host's directory"
+        }
+      throw .refused(failed, directory, "\(error)", advice)
+    }
+    defer { close(descriptor) }
+    guard unsafe faccessat(descriptor, ".", W_OK | X_OK, AT_EACCESS) == 0 else {
+      throw .refused(
+        failed, directory, "\(Errno(errno))",
+        "let user \(currentUser) write to the directory, or run the command as its owner")
+    }
+    switch connectError(descriptor) {
+    case .noSuchFileOrDirectory, .connectionRefused: break
+    case nil, .wouldBlock, .wrongType:
+      throw .refused(
+        failed, directory, "somebody listens on tls-handoff already",
+        "stop that server, or name another directory; `ss -xlp` tells which server it is")
+    case let error?:
+      throw .refused(failed, directory, "tls-handoff: \(error)", "see what that file is, and remove it")
+    }
+  }
+
+  /// The error of a connection to `tls-handoff`; nil if there is somebody. The corresponding C function is `connect`.
+  private func connectError(_ directory: Int32) -> Errno? {
+    let number = socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    guard number >= 0 else { return Errno(errno) }
+    defer { close(number) }
+    var address = sockaddr_storage()
+    address.ss_family = sa_family_t(AF_UNIX)
+    unsafe withUnsafeMutableBytes(of: &address) { bytes in
+      let path = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[MemoryLayout<sa_family_t>.size...])
+      unsafe path.copyBytes(from: "/proc/self/fd/\(directory)/tls-handoff".utf8)
+    }
+    let result = unsafe linux_connect(number, &address, socklen_t(MemoryLayout<sockaddr_un>.size))
+    return result == 0 ? nil : Errno(errno)
+  }
+
+  /// As the library has it.
+  private static let most = 64
+}
+
+private var currentUser: String { userName(effectiveUser) ?? String(effectiveUser) }
