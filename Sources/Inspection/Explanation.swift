@@ -44,11 +44,11 @@ extension Inspector {
     case .openToAll: openToAll(scene)
     case .backendRefused: [nobodyListens(scene)]
     case .backendFailed(_, let code): [backendFailed(Errno(code), scene)]
-    case .lookUpFailed(let code): [lookUpFailed(Errno(code), scene)]
+    case .lookUpFailed(let code), .outOfResources(let code): [lookUpFailed(Errno(code), scene)]
     // A client's or the machine's: no look-up gives them.
     case .unexpectedRecord, .unexpectedMessage, .recordOverflow, .emptyRecord, .clientHelloTooLong, .truncated,
       .lengthOutOfRange, .leftover, .repeatedExtension, .repeatedNameType, .preSharedKeyNotLast, .noServerName,
-      .illegalName, .backendTimedOut, .clientLimit, .hostLimit, .helloLimit, .outOfResources, .helloTimedOut, .hungUp:
+      .illegalName, .backendTimedOut, .clientLimit, .hostLimit, .helloLimit, .helloTimedOut, .hungUp:
       [Finding(.problem, .lookUpFailed, "the look-up failed")]
     }
   }

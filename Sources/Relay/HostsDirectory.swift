@@ -241,6 +241,8 @@ package final class HostsDirectory: Sendable {
       return .relay(try host.contains("send-proxy-v1") ? .version1 : nil)
     } catch .permissionDenied {
       throw .noPermission
+    } catch  where error.isShortage {
+      throw .outOfResources(code: error.code)
     } catch {
       throw .lookUpFailed(code: error.code)
     }
@@ -254,6 +256,7 @@ package final class HostsDirectory: Sendable {
     switch error {
     case .noSuchFileOrDirectory, .notDirectory, .nameTooLong: .unknownName
     case .permissionDenied: .noPermission
+    case _ where error.isShortage: .outOfResources(code: error.code)
     default: .lookUpFailed(code: error.code)
     }
   }
@@ -267,6 +270,7 @@ package final class HostsDirectory: Sendable {
     case .noSuchFileOrDirectory, .notDirectory: .noSocket
     case .permissionDenied: .noPermission
     case .connectionRefused: .backendRefused(socket)
+    case _ where error.isShortage: .outOfResources(code: error.code)
     default: .backendFailed(socket, code: error.code)
     }
   }

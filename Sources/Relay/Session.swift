@@ -219,7 +219,7 @@ struct Session: ~Copyable {
       if greeting.attempts == 1 || clientWatch == .none { try watchClient(.arrivals, &engine) }
       return .lives
     } catch {
-      return refuse(.backendFailed(socket, code: error.code), greeting, &engine)
+      return refuse(.outOfResources(code: error.code), greeting, &engine)
     }
   }
 

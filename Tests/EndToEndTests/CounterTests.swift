@@ -140,6 +140,27 @@ struct CounterTests {
     #expect((0..<workers).reduce(0) { $0 + status["worker\($1).accepted"] } == status["total.accepted"])
   }
 
+  /// It is not the backend's fault.
+  @Test(.requires("prlimit"), .looksInside) func `a shortage of descriptors is counted as one`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("test.test").answer("served")
+    let counted = try CountedProxy(hosts, options: ["--workers", "1"])
+    let used = try counted.proxy.vitals.descriptors
+    let client = try counted.proxy.connect()
+    try eventually("the client to be accepted") { try counted.proxy.vitals.descriptors.count == used.count + 1 }
+    // Only the next one to be opened is too many.
+    let limit = try #require((0...).first { !used.contains($0) }) + 1
+    let done = try run("prlimit", "--pid", "\(counted.proxy.child.pid)", "--nofile=\(limit):")
+    #expect(done.status == .exited(0), "\(done.error)")
+    try client.send(Passage.hello.bytes)
+    #expect(try client.receiveAlert() == 80)
+    try counted.expect([
+      "accepted": 1, "times.hello": 1, "times.lookUp": 1, "refused.out_of_resources": 1, "open": 1, "closing": 1,
+    ])
+    client.close()
+    #expect(counted.proxy.log.contains("out of resources: Too many open files (EMFILE)"))
+  }
+
   @Test(.requiresRoot) func `refusals of who may not lead a name there`() throws {
     let hosts = try HostsDirectory()
     let (alice, bob): (UInt32, UInt32) = (2001, 2002)
