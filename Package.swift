@@ -32,6 +32,7 @@ let package = Package(
     .executable(name: "sniproxy-check", targets: ["sniproxy-check"]),
     .executable(name: "sniproxy-listen", targets: ["sniproxy-listen"]),
     .executable(name: "sniproxy-status", targets: ["sniproxy-status"]),
+    .library(name: "SNIHandoff", targets: ["SNIHandoff"]),
   ],
   traits: [
     .default(enabledTraits: ["Systemd"]),
@@ -114,6 +115,10 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
       cSettings: gnu, swiftSettings: swift, linkerSettings: packed),
+    .target(name: "CHandoff", publicHeadersPath: "include"),
+    .target(name: "SNIHandoff", dependencies: ["CHandoff", "Wire"], swiftSettings: swift),
+    .testTarget(
+      name: "SNIHandoffTests", dependencies: ["SNIHandoff", "Wire", "CProbe"], swiftSettings: swift),
     .testTarget(
       name: "StatusReportTests", dependencies: ["StatusReport", "Status", "Wire"], cSettings: gnu, swiftSettings: swift),
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: swift),
