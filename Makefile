@@ -26,7 +26,7 @@ FLAGS = -c release --static-swift-stdlib --scratch-path $(SCRATCH)
 PROGRAMS = $(SCRATCH)/release
 STATIC = $(SCRATCH)/static/sniproxy
 SWIFT_FILES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests \
-  Fuzz/Package.swift Fuzz/Sources
+  Fuzz/Package.swift Fuzz/Sources examples/handoff/swift
 
 .PHONY: build static test test-sanitize test-thread test-address run bench bench-readme bench-quick bench-rest need-bench \
   soak fuzz fuzz-coverage install uninstall deb test-deb format lint clean need-build need-test FORCE

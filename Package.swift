@@ -117,6 +117,9 @@ let package = Package(
       cSettings: gnu, swiftSettings: swift, linkerSettings: packed),
     .target(name: "CHandoff", publicHeadersPath: "include"),
     .target(name: "SNIHandoff", dependencies: ["CHandoff", "Wire"], swiftSettings: swift),
+    .executableTarget(
+      name: "handoff-example", dependencies: ["SNIHandoff", "COpenSSL"], path: "examples/handoff/swift",
+      swiftSettings: swift),
     .testTarget(
       name: "SNIHandoffTests", dependencies: ["SNIHandoff", "Wire", "CProbe"], swiftSettings: swift),
     .testTarget(
