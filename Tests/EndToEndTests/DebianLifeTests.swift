@@ -45,8 +45,11 @@ struct DebianLifeTests {
 
     #expect(try debian.systemctl("is-active", "sniproxy-status.socket") == "inactive", "only on demand")
     try debian.output("systemctl", "enable", "--now", "sniproxy-status.socket")
+    let scrape = try debian.machine.startOutside("curl", ["--silent", "http://127.0.0.1:9843/metrics"])
+    #expect(try scrape.wait() == .exited(0) && scrape.output.contains("sniproxy_up 1\n"), "\(debian.machine.log)")
     try debian.dpkg("--remove", "sniproxy-swift")
     #expect(try debian.systemctl("is-active", "sniproxy-status.socket") == "inactive")
+    #expect(try debian.output("systemctl", "--failed", "--no-legend").isEmpty, "\(debian.machine.log)")
     let refused = try debian.machine.startOutside("curl", Proxy.curlArguments("nginx.test", port: 443, certificate))
     #expect(try refused.wait() == .exited(7), "nobody listens")
     try debian.dpkg("--purge", "sniproxy-swift")

@@ -30,6 +30,14 @@ struct StatusUnitTests {
     let pid = try machine.run("systemctl", "show", "--value", "--property", "MainPID", "sniproxy-status.service").output
     let user = try machine.run("stat", "--format", "%u", "/proc/\(pid.trimmingCharacters(in: .whitespacesAndNewlines))")
     #expect(user.status == .exited(0) && user.output != "0\n", "\(user)")
+
+    let stopped = try machine.run("systemctl", "stop", "sniproxy-status.socket", "sniproxy-status.service")
+    #expect(stopped.status == .exited(0), "\(stopped.error)")
+    let end = try machine.run(
+      "systemctl", "show", "--property", "Result,ExecMainCode,ExecMainStatus", "sniproxy-status.service")
+    // CLD_EXITED
+    let ended = Set(end.output.split(separator: "\n"))
+    #expect(ended == ["Result=success", "ExecMainCode=1", "ExecMainStatus=0"], "\(machine.log)")
   }
 
   @Test func `systemd-analyze finds no mistakes in them`() throws {
