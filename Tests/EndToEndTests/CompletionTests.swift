@@ -12,6 +12,19 @@ struct CompletionTests {
     }
   }
 
+  @Test(
+    .requires("bash"),
+    arguments: [
+      ("sniproxy --listen 127.0.0.1:8443 --host", "--hosts"), ("sniproxy --listen unix:/x --ho", "--hosts"),
+      ("sniproxy --user 1:1 --hosts sha", "share"), ("sniproxy --hosts=share --hash", "--hashed"),
+      ("sniproxy --hosts=sha", "share"), ("sniproxy-status --serve [::1]:9843 sha", "share"),
+      ("sniproxy-status --serve 127.0.0.1:9", ""),
+    ])
+  func `bash completes after a value with a colon`(typed: String, offered: String) throws {
+    let shell = try Place().run("bash", ["--norc", "-c", Self.bash, "bash", typed])
+    #expect(shell.output == "\(offered)\n", "\(shell.error)")
+  }
+
   @Test(.requires("fish")) func `fish offers every option, directories and users`() throws {
     try offersAll { line, place in
       let shell = try place.run("fish", ["--command", "complete --do-complete $argv[1]", line])
@@ -52,11 +65,11 @@ struct CompletionTests {
     #expect(try complete("sniproxy --user roo", place) == ["root"])
   }
 
-  /// As readline(3) calls the function that bash-completion loads for a command.
+  /// As bash calls the function that bash-completion loads for a command, with the words as COMP_WORDBREAKS parts them.
   private static let bash = #"""
     source /usr/share/bash-completion/bash_completion
     COMP_LINE=$1 COMP_POINT=${#1}
-    read -ra COMP_WORDS <<<"$1"
+    read -ra COMP_WORDS <<<"$(sed -E 's/[:=]+/ & /g' <<<"$1")"
     [[ $1 != *' ' ]] || COMP_WORDS+=('')
     COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
     _completion_loader "${COMP_WORDS[0]}"
