@@ -9,7 +9,8 @@ TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 MANDIR ?= $(PREFIX)/share/man
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
-FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+# fish looks below /usr by itself, and below /usr/local only where XDG_DATA_DIRS says so. /etc it always looks at.
+FISHDIR ?= $(if $(filter /usr/local,$(PREFIX)),/etc/fish/completions,$(PREFIX)/share/fish/vendor_completions.d)
 DOCDIR ?= $(PREFIX)/share/doc/sniproxy
 DESTDIR ?=
 

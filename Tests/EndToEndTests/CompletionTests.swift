@@ -27,7 +27,7 @@ struct CompletionTests {
 
   @Test(.requires("fish")) func `fish offers every option, directories and users`() throws {
     try offersAll { line, place in
-      let shell = try place.run("fish", ["--command", "complete --do-complete $argv[1]", line])
+      let shell = try place.run("fish", ["--command", Self.fish, line, place.fish])
       #expect(shell.error.isEmpty, "\(shell.error)")
       return shell.output.split(separator: "\n").map { String($0.prefix { $0 != "\t" }) }
     }
@@ -78,6 +78,13 @@ struct CompletionTests {
     printf '%s\n' "${COMPREPLY[@]}"
     """#
 
+  /// As on a console, where XDG_DATA_DIRS is not set: fish itself must look where the completions are.
+  private static let fish = #"""
+    contains /etc/fish/completions $fish_complete_path; or echo "fish does not look at /etc" >&2
+    set --prepend fish_complete_path $argv[2]
+    complete --do-complete $argv[1]
+    """#
+
   /// Types the line and a tab on a terminal. Control-X then writes the line down.
   private static let zsh = #"""
     zmodload zsh/zpty
@@ -93,10 +100,12 @@ struct CompletionTests {
 /// What `make install` installs, with PREFIX as the working directory.
 private struct Place {
   let path: String
+  let fish: String
 
   init() throws {
     let root = try Scratch.current.directory("root")
     path = "\(root)/usr/local"
+    fish = "\(root)/etc/fish/completions"
     let made = try Child(
       "make", ["-C", Program.package, "install", "DESTDIR=\(root)", "PROGRAMS=\(Program.directory)"])
     guard try made.wait() == .exited(0) else { throw Failure("make install failed: \(made.error)") }
@@ -107,7 +116,8 @@ private struct Place {
     let child = try Child(
       "env", [program] + arguments,
       environment: [
-        "PATH": path, "XDG_DATA_DIRS": "\(self.path)/share", "HOME": Scratch.current.path, "TERM": "xterm",
+        "PATH": path, "BASH_COMPLETION_USER_DIR": "\(self.path)/share/bash-completion", "HOME": Scratch.current.path,
+        "TERM": "xterm",
       ],
       workingDirectory: self.path)
     try child.wait()

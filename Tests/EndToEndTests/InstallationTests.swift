@@ -13,9 +13,9 @@ struct InstallationTests {
       let program = "\(root)/usr/local/\(page.file.hasSuffix("8") ? "sbin" : "bin")/\(page.name)"
       #expect(try run(program, "--version").status == .exited(0), "\(program)")
       for completion in [
-        "bash-completion/completions/\(page.name)", "zsh/site-functions/_\(page.name)",
-        "fish/vendor_completions.d/\(page.name).fish",
-      ] { #expect(exists("\(root)/usr/local/share/\(completion)")) }
+        "usr/local/share/bash-completion/completions/\(page.name)", "usr/local/share/zsh/site-functions/_\(page.name)",
+        "etc/fish/completions/\(page.name).fish",
+      ] { #expect(exists("\(root)/\(completion)")) }
     }
     let programs = try ["bin", "sbin"].flatMap {
       try FileManager.default.contentsOfDirectory(atPath: "\(root)/usr/local/\($0)")
