@@ -35,6 +35,44 @@ struct InstallationTests {
     }
   }
 
+  @Test func `programs that are not built are told, and nothing is installed`() throws {
+    let root = try Scratch.current.directory("root")
+    let made = try run(
+      "make", "-C", Program.package, "install", "DESTDIR=\(root)", "PROGRAMS=\(try Scratch.current.directory("none"))")
+    #expect(made.status != .exited(0) && made.error.contains("run make build"))
+    #expect(try listing(root).count == 1)
+  }
+
+  @Test func `what failed halfway can be uninstalled`() throws {
+    let root = try Scratch.current.directory("root")
+    try FileManager.default.createDirectory(atPath: "\(root)/lib", withIntermediateDirectories: false)
+    #expect(FileManager.default.createFile(atPath: "\(root)/lib/systemd", contents: Data()))
+    let before = try listing(root)
+    let made = try run(
+      "make", "-C", Program.package, "install", "DESTDIR=\(root)", "PROGRAMS=\(Program.directory)",
+      "UNITDIR=/lib/systemd/system")
+    #expect(made.status != .exited(0) && exists("\(root)/usr/local/sbin/sniproxy"))
+    try make("uninstall", root)
+    #expect(try listing(root) == before)
+  }
+
+  @Test(.requiresNamespaces, .inShippedUnit, .requires("systemctl", "unshare", "nsenter"))
+  func `units in use are not uninstalled`() throws {
+    let machine = try Deployment(mounts: [Program.package: Program.package]).machine
+    func uninstall() throws -> (status: Child.Status, output: String, error: String) {
+      try machine.run("make", "-C", Program.package, "uninstall")
+    }
+    let refused = try uninstall()
+    let advice = "systemctl disable --now sniproxy.socket"
+    #expect(refused.status != .exited(0) && refused.error.contains(advice), "\(refused)")
+    #expect(try machine.run("test", "-x", "/usr/local/sbin/sniproxy").status == .exited(0))
+    #expect(try machine.run("sh", "-c", advice).status == .exited(0))
+    let done = try uninstall()
+    #expect(done.status == .exited(0), "\(done)")
+    #expect(try machine.run("test", "-e", "/usr/local/sbin/sniproxy").status == .exited(1))
+    #expect(try machine.run("find", "/etc/systemd", "-lname", "*sniproxy*").output.isEmpty)
+  }
+
   @Test func `installing twice is installing once, and uninstalling leaves what was there`() throws {
     let root = try Scratch.current.directory("root")
     // A directory that install would make, one with a file of somebody else, and an older version's file of its own.
