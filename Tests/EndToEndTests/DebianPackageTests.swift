@@ -33,6 +33,13 @@ struct DebianPackageTests {
       "/usr/share/fish/vendor_completions.d/sniproxy.fish", "/usr/share/doc/sniproxy-swift/copyright",
       "/usr/share/doc/sniproxy-swift/changelog.Debian.gz", "/usr/share/doc/sniproxy-swift/README.md",
     ] { #expect(listed.contains(" .\(file)\n"), "\(file)") }
+    let documents = try run(
+      "sh", "-c",
+      "dpkg-deb --fsys-tarfile \(package.path) | tar --extract --to-stdout --wildcards './usr/share/doc/*' | grep --text /usr/"
+    )
+    #expect(documents.output.contains("nginx -c /usr/share/doc/sniproxy-swift/examples/nginx/nginx.conf\n"))
+    #expect(documents.output.contains("exec /usr/sbin/sniproxy "))
+    #expect(!documents.output.contains(/\/usr\/local\/(s?bin|share)\//), "\(documents.output)")
     #expect(!listed.contains("/usr/local") && !listed.contains("/srv") && !listed.contains("/etc"))
   }
 }

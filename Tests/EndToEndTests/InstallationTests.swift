@@ -33,6 +33,12 @@ struct InstallationTests {
       let text = try String(contentsOfFile: "\(root)/opt/sniproxy/\(file)", encoding: .utf8)
       #expect(text.contains("/opt/sniproxy/daemons/sniproxy ") && !text.contains("/usr/local/"))
     }
+    let example = "\(root)/opt/sniproxy/share/doc/sniproxy/examples/s6/run"
+    #expect(try String(contentsOfFile: example, encoding: .utf8).contains("exec /opt/sniproxy/daemons/sniproxy "))
+    #expect(FileManager.default.isExecutableFile(atPath: example))
+    // What is told of them in words stays.
+    let left = try run("grep", "-rE", "/usr/local/(s?bin|share)/", "\(root)/opt/sniproxy/share/doc")
+    #expect(left.output.isEmpty)
   }
 
   @Test func `programs that are not built are told, and nothing is installed`() throws {
