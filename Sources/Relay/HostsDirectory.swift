@@ -239,12 +239,12 @@ package final class HostsDirectory: Sendable {
       if handingOver, try host.contains(BackendSocket.handoff.name) { return .handoff }
       if try host.contains("send-proxy-v2") { return .relay(.version2) }
       return .relay(try host.contains("send-proxy-v1") ? .version1 : nil)
-    } catch .permissionDenied {
-      throw .noPermission
-    } catch  where error.isShortage {
-      throw .outOfResources(code: error.code)
     } catch {
-      throw .lookUpFailed(code: error.code)
+      switch error {
+      case .permissionDenied: throw .noPermission
+      case _ where error.isShortage: throw .outOfResources(code: error.code)
+      default: throw .lookUpFailed(code: error.code)
+      }
     }
   }
 

@@ -11,7 +11,8 @@ struct Options: ParsableCommand {
     discussion: """
       Reads the server name from each client's ClientHello, looks it up as a \
       directory in the hosts directory, and relays the untouched bytes to the \
-      Unix socket `tls-socket` in it.
+      Unix socket `tls-socket` in it. Where there is `tls-handoff`, it gives the \
+      connection itself to the backend that listens on that.
 
       Listening sockets come from --listen, else from the service manager, else \
       from standard input.

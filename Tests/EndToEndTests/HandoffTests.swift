@@ -268,6 +268,24 @@ struct HandoffTests {
     #expect(ends == ["handoff-dropped"])
   }
 
+  /// It has its client, and nothing of the proxy's or of another's.
+  @Test(.looksInside) func `one that sends instead of receiving`() throws {
+    let receiver = try receiver()
+    try hosts.addBackend("other.test").answer("other")
+    let proxy = try Proxy(hosts, "--workers", "1")
+    let descriptors = try proxy.vitals.descriptors
+    let client = try proxy.connect(hello)
+    let delivery = try receiver.accept()
+    let sent = try delivery.fill()
+    #expect(sent > 0)
+    try proxy.vitals.expectRest()
+    #expect(try proxy.vitals.descriptors.count == descriptors.count + 1)
+    #expect(try proxy.ask("other.test") == "other")
+    #expect(try delivery.receive().connection.receive(hello.bytes.count) == hello.bytes)
+    try eventually("nothing to be left") { try proxy.vitals.descriptors == descriptors }
+    client.close()
+  }
+
   @Test func `what waits for its receiver does not hold up the end of the proxy`() throws {
     let receiver = try receiver()
     let counted = try CountedProxy(hosts, options: ["--drain-timeout", "600", "--access-log"])

@@ -112,6 +112,17 @@ final class Delivery: @unchecked Sendable {
     return HandedOver(connection: connection, message: Array(message.prefix(count)), wasBlocking: isBlocking)
   }
 
+  /// Sends messages until there is no room for more, and gives their number.
+  func fill() throws -> Int {
+    let message = [UInt8](repeating: 0x16, count: 1000)
+    var count = 0
+    while unsafe send(descriptor, message, message.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL)) > 0 {
+      count += 1
+    }
+    guard errno == EAGAIN else { throw Failure("cannot send: \(lastError)") }
+    return count
+  }
+
   /// Expects that nothing more comes.
   func expectEnd() throws {
     var byte: UInt8 = 0
