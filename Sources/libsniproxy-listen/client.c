@@ -1,4 +1,6 @@
 // accept(2) on a hand-off listener: takes the client that sniproxy hands over.
+#include "handoff.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -6,8 +8,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "handoff.h"
 
 // How long a call waits for messages of trusted peers, in all.
 static const int64_t patience = 100 * 1000 * 1000;
@@ -43,11 +43,11 @@ static int receive(int peer, int flags) {
   if (result == -1) return -1;
 
   int received = -1, count = 0;
-  for (struct cmsghdr* part = CMSG_FIRSTHDR(&message); part != NULL; part = CMSG_NXTHDR(&message, part)) {
+  for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part != NULL; part = CMSG_NXTHDR(&message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
     for (size_t place = CMSG_LEN(0); place + sizeof(int) <= part->cmsg_len; place += sizeof(int), count++) {
       int descriptor;
-      memcpy(&descriptor, (char*)part + place, sizeof descriptor);
+      memcpy(&descriptor, (char *)part + place, sizeof descriptor);
       if (received != -1) close(received);
       received = descriptor;
     }
@@ -58,14 +58,14 @@ static int receive(int peer, int flags) {
   return -1;
 }
 
-static bool is_client(int descriptor, union address* address) {
+static bool is_client(int descriptor, union address *address) {
   return option_of(descriptor, SOL_SOCKET, SO_TYPE) == SOCK_STREAM &&
          ORIGINAL(getpeername)(descriptor, &address->any, &(socklen_t){sizeof *address}) == 0 &&
          (address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6);
 }
 
 // The client whom the peer hands over, with its address as a client of that listener has it; -1 if it hands over none.
-static int take(int peer, const struct listener* listener, int flags, int64_t* deadline, union address* address,
+static int take(int peer, const struct listener *listener, int flags, int64_t *deadline, union address *address,
                 socklen_t room) {
   if (!is_trusted(peer, listener->user)) return -1;
   int on_exec = flags & SOCK_CLOEXEC ? MSG_CMSG_CLOEXEC : 0;
@@ -110,7 +110,7 @@ static bool has_room(int descriptor) {
   return two != -1;
 }
 
-static int accept_client(int descriptor, struct sockaddr* room, socklen_t* length, int flags) {
+static int accept_client(int descriptor, struct sockaddr *room, socklen_t *length, int flags) {
   if (room != NULL && !can_take(room, length)) return ORIGINAL(accept4)(descriptor, room, length, flags);
   int64_t deadline = 0;
   for (int bad = 0;; bad++) {
@@ -146,10 +146,10 @@ static int accept_client(int descriptor, struct sockaddr* room, socklen_t* lengt
   }
 }
 
-EXPORTED int accept(int descriptor, __SOCKADDR_ARG room, socklen_t* length) {
+EXPORTED int accept(int descriptor, __SOCKADDR_ARG room, socklen_t *length) {
   return accept_client(descriptor, room.__sockaddr__, length, 0);
 }
 
-EXPORTED int accept4(int descriptor, __SOCKADDR_ARG room, socklen_t* length, int flags) {
+EXPORTED int accept4(int descriptor, __SOCKADDR_ARG room, socklen_t *length, int flags) {
   return accept_client(descriptor, room.__sockaddr__, length, flags);
 }

@@ -1,5 +1,7 @@
 // SNIPROXY_HANDOFF='443=/srv/sniproxy/example.com', more of them after a comma or a line's end; a backslash takes the
 // next byte as it is. Read when the library is loaded: servers clear their environment.
+#include "handoff.h"
+
 #include <dlfcn.h>
 #include <limits.h>
 #include <pwd.h>
@@ -9,11 +11,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "handoff.h"
-
 static struct {
   in_port_t port;
-  char* directory;
+  char *directory;
 } places[PLACES];
 static size_t count;
 static bool misconfigured;
@@ -21,8 +21,8 @@ static bool misconfigured;
 char *library, *places_setting, *user_setting;
 
 // The next directory, without its escapes, or NULL. Moves to what follows it.
-static char* read_directory(const char** text) {
-  const char* from = *text;
+static char *read_directory(const char **text) {
+  const char *from = *text;
   char *directory = malloc(strlen(from) + 1), *to = directory;
   if (directory == NULL) return NULL;
   while (*from != 0 && *from != ',' && *from != '\n') {
@@ -41,10 +41,10 @@ __attribute__((constructor)) static void configure(void) {
   if (atomic_exchange(&done, true)) return;
 
   Dl_info self;
-  if (dladdr((void*)configure, &self) != 0 && self.dli_fname != NULL) library = realpath(self.dli_fname, NULL);
-  const char* user = getenv("SNIPROXY_HANDOFF_USER");
+  if (dladdr((void *)configure, &self) != 0 && self.dli_fname != NULL) library = realpath(self.dli_fname, NULL);
+  const char *user = getenv("SNIPROXY_HANDOFF_USER");
   if (user != NULL) user_setting = strdup(user);
-  const char* text = getenv("SNIPROXY_HANDOFF");
+  const char *text = getenv("SNIPROXY_HANDOFF");
   if (text == NULL) return;
   places_setting = strdup(text);
   while (*text != 0) {
@@ -52,14 +52,14 @@ __attribute__((constructor)) static void configure(void) {
       text++;
       continue;
     }
-    char* end;
+    char *end;
     unsigned long port = *text >= '0' && *text <= '9' ? strtoul(text, &end, 10) : 0;
     if (port < 1 || port > 65535 || *end != '=' || count == PLACES) {
       misconfigured = true;
       return;
     }
     text = end + 1;
-    char* directory = read_directory(&text);
+    char *directory = read_directory(&text);
     if (directory == NULL) {
       misconfigured = true;
       return;
@@ -72,11 +72,11 @@ __attribute__((constructor)) static void configure(void) {
 bool is_misconfigured(void) { return misconfigured; }
 
 bool is_named(in_port_t port) {
-  const char* directories[PLACES];
+  const char *directories[PLACES];
   return directories_of(port, directories) > 0;
 }
 
-size_t directories_of(in_port_t port, const char* directories[PLACES]) {
+size_t directories_of(in_port_t port, const char *directories[PLACES]) {
   size_t found = 0;
   configure();
   for (size_t index = 0; index < count; index++)
@@ -86,9 +86,9 @@ size_t directories_of(in_port_t port, const char* directories[PLACES]) {
 
 // Who besides root may hand over: NOBODY if no user is named and there is none of the usual name. False if the one that
 // is named does not exist.
-bool trusted_user(uid_t* user) {
-  const char* name = user_setting != NULL ? user_setting : "sniproxy";
-  char* end;
+bool trusted_user(uid_t *user) {
+  const char *name = user_setting != NULL ? user_setting : "sniproxy";
+  char *end;
   unsigned long number = strtoul(name, &end, 10);
   *user = NOBODY;
   if (*name >= '0' && *name <= '9' && *end == 0) {
@@ -103,8 +103,8 @@ bool trusted_user(uid_t* user) {
 
 // One line on standard error, and not again for each try of a server that tries again. Nothing where standard error is
 // a socket of the Internet: some servers close it, and then it is a client's.
-void complain(in_port_t port, const char* subject, const char* why, const char* what_to_do) {
-  static _Atomic(const char*) last;
+void complain(in_port_t port, const char *subject, const char *why, const char *what_to_do) {
+  static _Atomic(const char *) last;
   if (atomic_exchange(&last, why) == why) return;
   int domain = option_of(STDERR_FILENO, SOL_SOCKET, SO_DOMAIN);
   if (domain == AF_INET || domain == AF_INET6) return;

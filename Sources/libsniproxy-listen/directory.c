@@ -1,4 +1,6 @@
 // A host directory, and the socket in it.
+#include "handoff.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,19 +10,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "handoff.h"
-
 static const char handoff[] = "tls-handoff";
 
 // The way to a file through its directory's descriptor: a path of any length fits into a socket's address.
-static void lead(union address* address, int directory, const char* name) {
+static void lead(union address *address, int directory, const char *name) {
   *address = (union address){.local = {.sun_family = AF_UNIX}};
   snprintf(address->local.sun_path, sizeof address->local.sun_path, "/proc/self/fd/%d/%s", directory, name);
 }
 
 // Whether somebody listens, as an error number: 0 if not, EADDRINUSE if so. Whoever takes clients sees a connection
 // without a message.
-static int probe(in_port_t port, int directory, const char* path) {
+static int probe(in_port_t port, int directory, const char *path) {
   struct stat status;
   if (fstatat(directory, handoff, &status, AT_SYMLINK_NOFOLLOW) == -1) return errno == ENOENT ? 0 : errno;
   if (!S_ISSOCK(status.st_mode)) {
@@ -40,7 +40,7 @@ static int probe(in_port_t port, int directory, const char* path) {
 }
 
 // Its descriptor, or -1 with errno as bind(2) would set it.
-static int open_directory(in_port_t port, const char* path) {
+static int open_directory(in_port_t port, const char *path) {
   int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory == -1) {
     int error = errno;
@@ -61,7 +61,7 @@ static int open_directory(in_port_t port, const char* path) {
 
 // Whether the directories for that port can be used, as an error number. Nothing is changed there.
 int check(in_port_t port) {
-  const char* paths[PLACES];
+  const char *paths[PLACES];
   size_t count = directories_of(port, paths);
   for (size_t index = 0; index < count; index++) {
     int directory = open_directory(port, paths[index]);
@@ -74,7 +74,7 @@ int check(in_port_t port) {
 }
 
 // Not for ever: everybody who may read a directory may lock it.
-static int lock(in_port_t port, int directory, const char* path) {
+static int lock(in_port_t port, int directory, const char *path) {
   for (int tries = 0; flock(directory, LOCK_EX | LOCK_NB) == -1; tries++) {
     if (errno == EINTR) continue;
     if (errno != EWOULDBLOCK || tries == 200) {
@@ -88,7 +88,7 @@ static int lock(in_port_t port, int directory, const char* path) {
 
 // Everybody may connect, whatever the umask: the credentials of who connects are what counts. Only what is certainly
 // the socket just made is changed: in a directory of somebody else's the name may have become another file by now.
-static int open_to_all(int directory, const char* name) {
+static int open_to_all(int directory, const char *name) {
   int file = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   if (file == -1) return -1;
   struct stat status;
@@ -107,7 +107,7 @@ static int open_to_all(int directory, const char* name) {
 }
 
 // A socket that listens under that name.
-static int listen_at(int directory, const char* name, int backlog) {
+static int listen_at(int directory, const char *name, int backlog) {
   int made = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (made == -1) return -1;
   union address address;
@@ -122,9 +122,9 @@ static int listen_at(int directory, const char* name, int backlog) {
 }
 
 // The listener in all directories for its port. -1, with errno as listen(2) would set it, if it cannot be.
-int make_listener(const struct listener* listener, int backlog) {
+int make_listener(const struct listener *listener, int backlog) {
   in_port_t port = port_of(&listener->address);
-  const char* paths[PLACES];
+  const char *paths[PLACES];
   int directories[PLACES], made = -1, error = 0;
   size_t count = directories_of(port, paths), opened = 0, linked = 0;
   char name[NAME_ROOM];
@@ -176,9 +176,9 @@ int make_listener(const struct listener* listener, int backlog) {
 }
 
 // A listener on which nobody comes: it is bound, so that its name tells what it is, and then has no file.
-int make_idle_listener(const struct listener* listener, int backlog) {
+int make_idle_listener(const struct listener *listener, int backlog) {
   in_port_t port = port_of(&listener->address);
-  const char* paths[PLACES];
+  const char *paths[PLACES];
   directories_of(port, paths);
   int directory = open_directory(port, paths[0]);
   if (directory == -1) return -1;

@@ -18,17 +18,18 @@
 #define EXPORTED __attribute__((visibility("default")))
 
 // original.c: the functions as they are without this library.
-#define FUNCTIONS(X)                                                                                           \
-  X(accept4)                                                                                                   \
-  X(bind) X(execve) X(execvpe) X(fexecve) X(getpeername) X(getsockname) X(getsockopt) X(listen) X(posix_spawn) \
-      X(posix_spawnp) X(setsockopt)
+#define FUNCTIONS(X)                                                                                                   \
+  X(accept4)                                                                                                           \
+  X(bind)                                                                                                              \
+  X(execve) X(execvpe) X(fexecve) X(getpeername) X(getsockname) X(getsockopt) X(listen) X(posix_spawn) X(posix_spawnp) \
+      X(setsockopt)
 
 struct originals {
 #define POINTER(name) __typeof__(&name) name;
   FUNCTIONS(POINTER)
 };
 
-const struct originals* originals(void);
+const struct originals *originals(void);
 #define ORIGINAL(name) (originals()->name)
 
 union address {
@@ -49,36 +50,36 @@ struct listener {
 #define NOBODY 65534
 
 // address.c
-socklen_t length_of(const union address*);
-in_port_t port_of(const union address*);
-bool same_address(const union address*, const union address*);
-void translate(union address*, socklen_t room);
-bool can_take(const struct sockaddr*, const socklen_t*);
-void give(const union address*, struct sockaddr*, socklen_t*);
+socklen_t length_of(const union address *);
+in_port_t port_of(const union address *);
+bool same_address(const union address *, const union address *);
+void translate(union address *, socklen_t room);
+bool can_take(const struct sockaddr *, const socklen_t *);
+void give(const union address *, struct sockaddr *, socklen_t *);
 
 // name.c
 #define NAME_ROOM 88
-void name_listener(const struct listener*, char name[NAME_ROOM]);
-bool is_listener(int descriptor, struct listener*);
-bool names_listener(const union address*, socklen_t, struct listener*);
+void name_listener(const struct listener *, char name[NAME_ROOM]);
+bool is_listener(int descriptor, struct listener *);
+bool names_listener(const union address *, socklen_t, struct listener *);
 
 // configuration.c
 #define PLACES 64
 bool is_named(in_port_t);
-size_t directories_of(in_port_t, const char* directories[PLACES]);
+size_t directories_of(in_port_t, const char *directories[PLACES]);
 bool is_misconfigured(void);
-bool trusted_user(uid_t*);
+bool trusted_user(uid_t *);
 extern char *library, *places_setting, *user_setting;
-void complain(in_port_t, const char* subject, const char* why, const char* what_to_do);
+void complain(in_port_t, const char *subject, const char *why, const char *what_to_do);
 
 // directory.c
 int check(in_port_t);
-int make_listener(const struct listener*, int backlog);
-int make_idle_listener(const struct listener*, int backlog);
+int make_listener(const struct listener *, int backlog);
+int make_idle_listener(const struct listener *, int backlog);
 
 // descriptors.c
 int option_of(int descriptor, int level, int name);
-int find_descriptor(bool (*)(int, const void*), const void*);
+int find_descriptor(bool (*)(int, const void *), const void *);
 
 // listener.c
 void present_in_other_family(int client, sa_family_t own);

@@ -1,4 +1,6 @@
 // bind(2), listen(2) and getsockname(2) of a TCP socket that is to be a hand-off listener, and of one that is.
+#include "handoff.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -7,20 +9,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "handoff.h"
-
 // A socket that was bound and does not listen yet. Until then it stays the TCP socket that it is. None is ever freed:
 // nobody tells when such a socket is closed, and servers bind few.
 struct bound {
   uint64_t cookie;
   struct listener listener;
-  const struct bound* next;
+  const struct bound *next;
 };
 
-static _Atomic(const struct bound*) bounds;
+static _Atomic(const struct bound *) bounds;
 
-static const struct bound* find_bound(int descriptor) {
-  const struct bound* bound = atomic_load(&bounds);
+static const struct bound *find_bound(int descriptor) {
+  const struct bound *bound = atomic_load(&bounds);
   if (bound == NULL) return NULL;
   uint64_t cookie = cookie_of(descriptor);
   while (bound != NULL && bound->cookie != cookie) bound = bound->next;
@@ -28,14 +28,14 @@ static const struct bound* find_bound(int descriptor) {
 }
 
 // Whether to bind the socket there is for this library to do. If so, what the address is.
-static bool is_ours(int descriptor, const struct sockaddr* to, socklen_t length, union address* address) {
+static bool is_ours(int descriptor, const struct sockaddr *to, socklen_t length, union address *address) {
   if (to == NULL || length < sizeof(struct sockaddr_in)) return false;
   int family = to->sa_family;
   // RFC 2133 had the address without the scope, and the kernel takes it.
   if (family != AF_INET && (family != AF_INET6 || length < offsetof(struct sockaddr_in6, sin6_scope_id))) return false;
   *address = (union address){0};
   if (family == AF_INET) {
-    address->four = *(const struct sockaddr_in*)to;
+    address->four = *(const struct sockaddr_in *)to;
   } else {
     memcpy(&address->six, to, length < sizeof address->six ? length : sizeof address->six);
   }
@@ -52,17 +52,17 @@ static bool is_ours(int descriptor, const struct sockaddr* to, socklen_t length,
 // What a server that has listeners for the same port already gets.
 enum part { first, duplicate, idle, in_use };
 
-static bool has_port(int descriptor, const void* address) {
+static bool has_port(int descriptor, const void *address) {
   struct listener listener;
   return is_listener(descriptor, &listener) && port_of(&listener.address) == port_of(address);
 }
 
-static bool has_address(int descriptor, const void* address) {
+static bool has_address(int descriptor, const void *address) {
   struct listener listener;
   return is_listener(descriptor, &listener) && same_address(&listener.address, address);
 }
 
-static enum part part_of(int descriptor, const union address* address, int* twin) {
+static enum part part_of(int descriptor, const union address *address, int *twin) {
   *twin = find_descriptor(has_address, address);
   if (*twin != -1) return option_of(descriptor, SOL_SOCKET, SO_REUSEPORT) > 0 ? duplicate : in_use;
   return find_descriptor(has_port, address) == -1 ? first : idle;
@@ -93,7 +93,7 @@ EXPORTED int bind(int descriptor, __CONST_SOCKADDR_ARG to, socklen_t length) {
   int error = part == in_use ? EADDRINUSE : part == first ? check(port) : 0;
   if (error != 0) return refuse(error);
 
-  struct bound* bound = malloc(sizeof *bound);
+  struct bound *bound = malloc(sizeof *bound);
   if (bound == NULL) return -1;
   *bound = (struct bound){.cookie = cookie_of(descriptor), .listener = {address, user}, .next = atomic_load(&bounds)};
   while (!atomic_compare_exchange_weak(&bounds, &bound->next, bound)) {
@@ -108,8 +108,8 @@ struct replacement {
 
 // Puts the listener in the place of the server's own socket, if the descriptor is one of it, and keeps the descriptor's
 // flag.
-static bool replace_one(int descriptor, const void* context) {
-  const struct replacement* replacement = context;
+static bool replace_one(int descriptor, const void *context) {
+  const struct replacement *replacement = context;
   if (cookie_of(descriptor) == replacement->cookie)
     dup3(replacement->made, descriptor, fcntl(descriptor, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0);
   return false;
@@ -130,7 +130,7 @@ static bool is_shut_down(int descriptor) {
 }
 
 EXPORTED int listen(int descriptor, int backlog) {
-  const struct bound* bound = find_bound(descriptor);
+  const struct bound *bound = find_bound(descriptor);
   struct listener listener;
   enum part part = first;
   int twin;
@@ -174,19 +174,19 @@ static bool is_in_other_family(int descriptor, sa_family_t own) {
   return on == 0 && option_of(descriptor, SOL_SOCKET, SO_TYPE) == SOCK_STREAM;
 }
 
-static int tell(int descriptor, const union address* address, struct sockaddr* room, socklen_t* length) {
+static int tell(int descriptor, const union address *address, struct sockaddr *room, socklen_t *length) {
   union address told = *address;
   if (is_in_other_family(descriptor, told.any.sa_family)) translate(&told, *length);
   give(&told, room, length);
   return 0;
 }
 
-static bool is_internet(const union address* address) {
+static bool is_internet(const union address *address) {
   return address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6;
 }
 
-EXPORTED int getsockname(int descriptor, __SOCKADDR_ARG room, socklen_t* length) {
-  struct sockaddr* to = room.__sockaddr__;
+EXPORTED int getsockname(int descriptor, __SOCKADDR_ARG room, socklen_t *length) {
+  struct sockaddr *to = room.__sockaddr__;
   union address address;
   socklen_t full = sizeof address;
   struct listener listener;
@@ -197,12 +197,12 @@ EXPORTED int getsockname(int descriptor, __SOCKADDR_ARG room, socklen_t* length)
     return 0;
   }
   if (!is_internet(&address)) return ORIGINAL(getsockname)(descriptor, room, length);
-  const struct bound* bound = port_of(&address) == 0 ? find_bound(descriptor) : NULL;
+  const struct bound *bound = port_of(&address) == 0 ? find_bound(descriptor) : NULL;
   return tell(descriptor, bound != NULL ? &bound->listener.address : &address, to, length);
 }
 
-EXPORTED int getpeername(int descriptor, __SOCKADDR_ARG room, socklen_t* length) {
-  struct sockaddr* to = room.__sockaddr__;
+EXPORTED int getpeername(int descriptor, __SOCKADDR_ARG room, socklen_t *length) {
+  struct sockaddr *to = room.__sockaddr__;
   union address address;
   socklen_t full = sizeof address;
   if (!can_take(to, length) || ORIGINAL(getpeername)(descriptor, &address.any, &full) == -1 || !is_internet(&address))

@@ -1,13 +1,13 @@
 // Options of a hand-off listener, as of a TCP one. Its socket knows nothing of TCP; so what the server sets is kept as
 // a list, and a fresh TCP socket on which the list is set once more answers every question. The list is the process's:
 // fork copies it, but exec and SCM_RIGHTS lose it.
+#include "handoff.h"
+
 #include <errno.h>
 #include <linux/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "handoff.h"
 
 enum { value_room = 16 };
 
@@ -16,11 +16,11 @@ struct kept {
   int level, name;
   socklen_t length;
   char value[value_room];
-  const struct kept* next;
+  const struct kept *next;
 };
 
 // The last one first. None is ever freed, so that they can be read without a lock.
-static _Atomic(const struct kept*) list;
+static _Atomic(const struct kept *) list;
 
 // What servers set before they listen. What is inherited, a client gets from the listener.
 static const struct known {
@@ -86,12 +86,12 @@ static bool is_filter(int level, int name) {
                                  name == SO_ATTACH_REUSEPORT_CBPF || name == SO_ATTACH_REUSEPORT_EBPF);
 }
 
-static void keep(uint64_t cookie, int level, int name, const void* value, socklen_t length) {
+static void keep(uint64_t cookie, int level, int name, const void *value, socklen_t length) {
   if (length > value_room || is_filter(level, name)) return;
-  const struct kept* last = atomic_load(&list);
+  const struct kept *last = atomic_load(&list);
   while (last != NULL && (last->cookie != cookie || last->level != level || last->name != name)) last = last->next;
   if (last != NULL && last->length == length && memcmp(last->value, value, length) == 0) return;
-  struct kept* kept = malloc(sizeof *kept);
+  struct kept *kept = malloc(sizeof *kept);
   if (kept == NULL) return;
   *kept = (struct kept){.cookie = cookie, .level = level, .name = name, .length = length, .next = atomic_load(&list)};
   memcpy(kept->value, value, length);
@@ -100,7 +100,7 @@ static void keep(uint64_t cookie, int level, int name, const void* value, sockle
 }
 
 // Keeps what is kept for one socket for its successor too.
-static void keep_again(const struct kept* kept, uint64_t one, uint64_t successor) {
+static void keep_again(const struct kept *kept, uint64_t one, uint64_t successor) {
   if (kept == NULL) return;
   keep_again(kept->next, one, successor);
   if (kept->cookie == one) keep(successor, kept->level, kept->name, kept->value, kept->length);
@@ -112,7 +112,7 @@ void keep_options(int own, int listener) {
   if (fresh == -1) return;
   uint64_t cookie = cookie_of(listener);
   keep_again(atomic_load(&list), cookie_of(own), cookie);
-  for (const struct known* option = known; option < known + known_count; option++) {
+  for (const struct known *option = known; option < known + known_count; option++) {
     char set[value_room] = {0}, usual[value_room] = {0};
     socklen_t length = option->length, usual_length = option->length;
     if (ORIGINAL(getsockopt)(own, option->level, option->name, set, &length) == -1 ||
@@ -120,7 +120,7 @@ void keep_options(int own, int listener) {
         (length == usual_length && memcmp(set, usual, length) == 0))
       continue;
     // The kernel takes half of what it tells.
-    if (option->doubled) *(int*)set /= 2;
+    if (option->doubled) *(int *)set /= 2;
     keep(cookie, option->level, option->name, set, length);
     if (option->name == SO_RCVTIMEO && option->level == SOL_SOCKET)
       ORIGINAL(setsockopt)(listener, option->level, option->name, set, length);
@@ -128,14 +128,14 @@ void keep_options(int own, int listener) {
   close(fresh);
 }
 
-static bool is_inherited(const struct kept* kept) {
-  for (const struct known* option = known; option < known + known_count; option++)
+static bool is_inherited(const struct kept *kept) {
+  for (const struct known *option = known; option < known + known_count; option++)
     if (option->level == kept->level && option->name == kept->name) return option->inherited;
   return false;
 }
 
 // Sets what is kept for the listener, the oldest first.
-static void set_all(const struct kept* kept, uint64_t cookie, int socket, bool only_inherited) {
+static void set_all(const struct kept *kept, uint64_t cookie, int socket, bool only_inherited) {
   if (kept == NULL) return;
   set_all(kept->next, cookie, socket, only_inherited);
   if (kept->cookie == cookie && (!only_inherited || is_inherited(kept)))
@@ -143,18 +143,18 @@ static void set_all(const struct kept* kept, uint64_t cookie, int socket, bool o
 }
 
 void hand_down_options(int listener, int client) {
-  const struct kept* kept = atomic_load(&list);
+  const struct kept *kept = atomic_load(&list);
   if (kept != NULL) set_all(kept, cookie_of(listener), client, true);
 }
 
 // A TCP socket with the listener's options.
-static int model_of(int descriptor, const struct listener* listener) {
+static int model_of(int descriptor, const struct listener *listener) {
   int model = socket(listener->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (model != -1) set_all(atomic_load(&list), cookie_of(descriptor), model, false);
   return model;
 }
 
-EXPORTED int setsockopt(int descriptor, int level, int name, const void* value, socklen_t length) {
+EXPORTED int setsockopt(int descriptor, int level, int name, const void *value, socklen_t length) {
   // A socket of the Internet answers at once; the listener knows none but the first level.
   if (level != SOL_SOCKET) {
     int result = ORIGINAL(setsockopt)(descriptor, level, name, value, length);
@@ -178,7 +178,7 @@ EXPORTED int setsockopt(int descriptor, int level, int name, const void* value, 
   return result;
 }
 
-EXPORTED int getsockopt(int descriptor, int level, int name, void* value, socklen_t* length) {
+EXPORTED int getsockopt(int descriptor, int level, int name, void *value, socklen_t *length) {
   bool by_itself = level == SOL_SOCKET && (name == SO_ERROR || name == SO_ACCEPTCONN || name == SO_COOKIE);
   if (by_itself) return ORIGINAL(getsockopt)(descriptor, level, name, value, length);
   if (level != SOL_SOCKET) {

@@ -1,6 +1,6 @@
-#include <dlfcn.h>
-
 #include "handoff.h"
+
+#include <dlfcn.h>
 
 static struct originals found;
 static atomic_bool complete;
@@ -13,7 +13,7 @@ __attribute__((constructor)) static void find(void) {
   atomic_store_explicit(&complete, true, memory_order_release);
 }
 
-const struct originals* originals(void) {
+const struct originals *originals(void) {
   if (!atomic_load_explicit(&complete, memory_order_acquire)) find();
   return &found;
 }
