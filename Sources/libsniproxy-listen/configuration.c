@@ -41,7 +41,8 @@ __attribute__((constructor)) static void configure(void) {
   if (atomic_exchange(&done, true)) return;
 
   Dl_info self;
-  if (dladdr((void *)configure, &self) != 0 && self.dli_fname != NULL) library = realpath(self.dli_fname, NULL);
+  if (dladdr((void *)configure, &self) != 0 && self.dli_fname != NULL)
+    library = self.dli_fname[0] == '/' ? strdup(self.dli_fname) : realpath(self.dli_fname, NULL);
   const char *user = getenv("SNIPROXY_HANDOFF_USER");
   if (user != NULL) user_setting = strdup(user);
   const char *text = getenv("SNIPROXY_HANDOFF");
