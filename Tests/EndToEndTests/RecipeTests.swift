@@ -10,7 +10,7 @@ import Testing
     "python3")
 )
 struct RecipeTests {
-  @Test(arguments: ["nginx", "users", "move", "headers", "hashed", "hostname"])
+  @Test(arguments: ["nginx", "users", "move", "headers", "hashed", "hostname", "handoff"])
   func `a recipe works as it is written`(recipe: String) throws {
     try #require(Self.readme.steps.last { $0.recipe == recipe }?.output != nil, "it ends with what is to be seen")
     try Reader().follow(Self.readme, recipe)
@@ -25,7 +25,7 @@ struct RecipeTests {
   @Test func `no commands are left out`() throws {
     let readme = try Self.readme
     #expect(readme.unclaimed.isEmpty, "lines of README.md")
-    let known: Set = ["installation", "nginx", "users", "move", "headers", "hashed", "hostname"]
+    let known: Set = ["installation", "nginx", "users", "move", "headers", "hashed", "hostname", "handoff"]
     // Typed by AccessLogTests.
     let others: Set = ["access-log"]
     #expect(Set(readme.steps.map(\.recipe)) == known.union(others))
