@@ -47,6 +47,11 @@ struct Command: ParsableCommand {
   func validate() throws {
     let given = [watch != nil, json, prometheus, serve != nil].count { $0 }
     guard given <= 1 else { throw ValidationError("give one of --watch, --json, --prometheus and --serve") }
+    if case .illegible(let text) = serve {
+      throw ValidationError(
+        "--serve \(printable(text)): this is no address: give 127.0.0.1:9843, [::1]:9843, :9843 or unix:PATH, and the file "
+          + "before --serve")
+    }
     guard given == 0 || !workers else { throw ValidationError("--workers: it is for the table only") }
     if let watch, watch.nanoseconds < Seconds.shortest {
       throw ValidationError("--watch \(watch): give at least 0.1 seconds")
@@ -113,16 +118,19 @@ enum ServeAddress: ExpressibleByArgument, CustomStringConvertible {
   case own(ListenAddress)
   /// At the sockets that the service manager passes.
   case passed
+  /// What is no address.
+  case illegible(String)
 
+  /// Nil would mean to take the passed sockets, and the text for the file.
   init?(argument: String) {
-    guard let address = ListenAddress(argument) else { return nil }
-    self = .own(address)
+    self = ListenAddress(argument).map { .own($0) } ?? .illegible(argument)
   }
 
   var description: String {
     switch self {
     case .own(let address): "\(address)"
     case .passed: "the passed socket"
+    case .illegible(let text): text
     }
   }
 }

@@ -45,6 +45,7 @@ struct Serving {
     case .own(let address):
       [try attempt("listen on", "\(address)") { () throws(Errno) in try ListeningSocket(address) }]
     case .passed: try passedListeners()
+    case .illegible: preconditionFailure("the command line was not looked at")
     }
   }
 

@@ -103,6 +103,10 @@ struct StatusProgramTests {
       #expect(try child.wait() == .exited(100) && child.output.isEmpty, "\(arguments): \(child.error)")
       #expect(child.error.hasPrefix("sniproxy-status: "), "\(child.error)")
     }
+    for arguments in [["--serve", "localhost:9843"], [file, "--serve=127.0.0.1:x"], ["--serve", "unix:"]] {
+      let child = try Child(try Program.path("sniproxy-status"), arguments)
+      #expect(try child.wait() == .exited(100) && child.error.contains("127.0.0.1:9843, [::1]:9843"), "\(child.error)")
+    }
     let help = try run(try Program.path("sniproxy-status"), "--help")
     #expect(help.status == .exited(0) && help.output.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(help)")
     #expect(try run(try Program.path("sniproxy-status"), "--version").output.hasPrefix("sniproxy-status "))
