@@ -18,7 +18,7 @@ struct Options: ParsableCommand {
       Exit status: 0 all is well; 1 there are problems or warnings; 100 wrong usage; \
       111 a system call failed.
       """,
-    version: version)
+    version: "sniproxy-check \(version)")
 
   @Flag(help: "Entries are named by the SHA-256 of the name.")
   var hashed = false

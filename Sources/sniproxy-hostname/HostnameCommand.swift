@@ -7,6 +7,7 @@ struct HostnameCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sniproxy-hostname",
     abstract: "Print the directory name that sniproxy looks for, for each hostname.",
+    usage: "sniproxy-hostname [--hashed] HOSTNAME ...",
     discussion: """
       A hostname may be written as a person writes it: in Unicode, in upper case, with a \
       trailing dot. International names are converted as browsers do it (UTS #46, \
@@ -15,13 +16,13 @@ struct HostnameCommand: ParsableCommand {
       Exit status: 0 success; 100 wrong usage, or what was given is no hostname; 111 a \
       system call failed.
       """,
-    version: version)
+    version: "sniproxy-hostname \(version)")
 
   @Flag(help: "Print the SHA-256 of the name, for sniproxy --hashed.")
   var hashed = false
 
   @Argument(help: ArgumentHelp("What to convert; after -- where one starts with a hyphen.", valueName: "hostname"))
-  var names: [String]
+  var names: [String] = []
 
   func run(_ arguments: Arguments) -> Int32 {
     var entries = ""

@@ -8,11 +8,14 @@ _ = signal(SIGPIPE, SIG_IGN)
 let arguments = Arguments.ofProcess
 do {
   let command = try HostnameCommand.parse(arguments.texts)
+  // Not in validate(), which comes before unknown options are told.
+  guard !command.names.isEmpty else { throw ValidationError("give a hostname") }
   exit(command.run(arguments))
 } catch {
   let message = HostnameCommand.fullMessage(for: error, columns: 80)
   guard HostnameCommand.exitCode(for: error).isSuccess else {
-    complain(message)
+    let told = message.hasPrefix("Error: ") ? message.dropFirst("Error: ".count) : message[...]
+    complain("sniproxy-hostname: \(told)")
     exit(ExitStatus.usage)
   }
   exit(write("\(message)\n") ? ExitStatus.success : ExitStatus.system)

@@ -17,7 +17,7 @@ struct Options: ParsableCommand {
       Exit status: the command's; 100 wrong usage; 111 it cannot work, and why is \
       told; 126 the command cannot be run; 127 there is no such command.
       """,
-    version: version)
+    version: "sniproxy-listen \(version)")
 
   @Option(
     help: ArgumentHelp("Take clients from this user (NAME or UID) and root alone.", valueName: "user"),

@@ -27,7 +27,7 @@ struct CheckTests {
     #expect(help.status == .exited(0) && help.error == "")
     #expect(help.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
     let version = try Check("--version")
-    #expect(version.status == .exited(0) && version.output.contains(/^[0-9]+\.[0-9]+\.[0-9]+\n$/))
+    #expect(version.status == .exited(0) && version.output.contains(/^sniproxy-check [0-9]+\.[0-9]+\.[0-9]+\n$/))
   }
 
   @Test func `a failed system call is status 111`() throws {

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import Wire
 
 /// `make install` and `make uninstall`.
 @Suite(.scratch, .requires("make"), .notSanitized("installs the programs as they are shipped"))
@@ -11,7 +12,8 @@ struct InstallationTests {
       #expect(exists("\(root)/usr/local/share/man/man\(page.file.last!)/\(page.file)"))
       guard page.isProgram else { continue }
       let program = "\(root)/usr/local/\(page.file.hasSuffix("8") ? "sbin" : "bin")/\(page.name)"
-      #expect(try run(program, "--version").status == .exited(0), "\(program)")
+      let told = try run(program, "--version")
+      #expect(told.status == .exited(0) && told.output == "\(page.name) \(version)\n", "\(told)")
       for completion in [
         "usr/local/share/bash-completion/completions/\(page.name)", "usr/local/share/zsh/site-functions/_\(page.name)",
         "etc/fish/completions/\(page.name).fish",
