@@ -14,6 +14,15 @@ struct HarnessTests {
     try client.expectEnd(.reset)
   }
 
+  /// More of them than the kernel tells in one part of the file.
+  @Test func `a listener is seen among many`() throws {
+    let directory = try Scratch.current.directory("listeners")
+    let listeners = try (0..<200).map { try Listener(.unix("\(directory)/\($0)")) }
+    for listener in listeners { #expect(try listener.address.hasListener, "\(listener.address)") }
+    listeners[0].close()
+    #expect(try !listeners[0].address.hasListener)
+  }
+
   @Test func `a backend of threads echoes`() throws {
     let hosts = try HostsDirectory()
     let entry = try hosts.add("echo.test")

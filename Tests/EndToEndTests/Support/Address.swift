@@ -38,13 +38,13 @@ enum Address: Equatable, CustomStringConvertible {
       case .ip4, .ip6:
         let end = ":" + String(port, radix: 16, uppercase: true).leftPadded(to: 4)
         return try ["tcp", "tcp6"].contains { table in
-          try String(contentsOfFile: "/proc/net/\(table)", encoding: .utf8).split(separator: "\n").contains { line in
+          try kernelFile("/proc/net/\(table)").split(separator: "\n").contains { line in
             let fields = line.split(separator: " ")
             return fields[1].hasSuffix(end) && fields[3] == "0A"
           }
         }
       case .unix(let path):
-        return try String(contentsOfFile: "/proc/net/unix", encoding: .utf8).split(separator: "\n").contains { line in
+        return try kernelFile("/proc/net/unix").split(separator: "\n").contains { line in
           let fields = line.split(separator: " ")
           return fields.last == Substring(path) && fields[3] == "00010000"
         }

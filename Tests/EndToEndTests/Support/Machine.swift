@@ -115,7 +115,7 @@ private struct ControlGroup {
   let path: String
 
   init() throws {
-    let mounts = try String(contentsOfFile: "/proc/self/mounts", encoding: .utf8).split(separator: "\n")
+    let mounts = try kernelFile("/proc/self/mounts").split(separator: "\n")
     let hierarchy = mounts.lazy.map { $0.split(separator: " ") }.first { $0[2] == "cgroup2" }
     guard let hierarchy else { throw Failure("no second version of control groups is mounted") }
     path = "\(hierarchy[1])/\(URL(filePath: Scratch.current.path).lastPathComponent)"

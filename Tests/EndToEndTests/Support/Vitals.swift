@@ -125,8 +125,7 @@ struct Vitals {
   }
 
   private func read(_ name: String) throws -> String {
-    let data = try Data(contentsOf: URL(filePath: "/proc/\(pid)/\(name)"))
-    return String(decoding: data, as: UTF8.self)
+    try kernelFile("/proc/\(pid)/\(name)")
   }
 }
 
