@@ -89,8 +89,8 @@ int main(int argc, char **argv) {
   const char *passed = getenv("LISTEN_PID");
   if (argc < 3 || argc > 4 || passed == NULL || atol(passed) != getpid())
     errx(100, "usage: receiver CERTIFICATE KEY [USER], with a socket from systemd");
-  struct passwd *user = argc == 4 ? getpwnam(argv[3]) : getpwuid(0);
-  if (user == NULL) errx(100, "%s: no such user", argv[3]);
+  struct passwd *user = argc == 4 ? getpwnam(argv[3]) : NULL;
+  if (argc == 4 && user == NULL) errx(100, "%s: no such user", argv[3]);
   SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
   if (tls == NULL || SSL_CTX_use_certificate_chain_file(tls, argv[1]) != 1 ||
       SSL_CTX_use_PrivateKey_file(tls, argv[2], SSL_FILETYPE_PEM) != 1)
@@ -101,12 +101,14 @@ int main(int argc, char **argv) {
   while (1) {
     int peer = accept4(3, NULL, NULL, SOCK_CLOEXEC);
     if (peer < 0) err(111, "accepting a hand-off");
-    if (fork() == 0) {
+    pid_t child = fork();
+    if (child < 0) warn("starting a process for a client");
+    if (child == 0) {
       // A peer or client who says nothing holds up nobody but this process, and that not for long.
       alarm(60);
       signal(SIGPIPE, SIG_IGN);
       char name[256];
-      serve(receive(peer, user->pw_uid, name), name, tls);
+      serve(receive(peer, user == NULL ? 0 : user->pw_uid, name), name, tls);
       exit(0);
     }
     close(peer);

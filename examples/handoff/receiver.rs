@@ -131,7 +131,7 @@ fn main() -> Result<(), Error> {
         eprintln!("usage: receiver [USER_ID], with a socket from systemd");
         process::exit(100);
     }
-    let user = env::args().nth(1).and_then(|number| number.parse().ok());
+    let user = env::args().nth(1).map(|number| number.parse::<u32>().expect("USER_ID is a number"));
     loop {
         let peer = accept()?;
         // So that a peer who says nothing holds up nobody.

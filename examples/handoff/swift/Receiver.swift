@@ -16,6 +16,8 @@ enum Receiver {
       print("usage: receiver CERTIFICATE KEY [USER]")
       exit(100)
     }
+    // What is written to a client that is gone fails, and ends nothing else.
+    signal(SIGPIPE, SIG_IGN)
     do {
       try receive(tls, from: arguments.count == 3 ? arguments[3] : nil)
     } catch {
