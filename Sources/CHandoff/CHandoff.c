@@ -171,6 +171,8 @@ int handoff_user(const char *name, uint32_t *user) {
   return -1;
 }
 
+int handoff_copy(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
+
 int handoff_set_nonblocking(int fd) {
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || flags & O_NONBLOCK) return flags < 0 ? -1 : 0;

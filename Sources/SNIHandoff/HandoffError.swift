@@ -7,9 +7,15 @@ public enum HandoffError: Error, Hashable, Sendable {
   case noSuchUser(String)
   /// The descriptor is no listening Unix socket of type `SOCK_SEQPACKET`.
   case notAListener(descriptor: Int32)
-  /// A system call failed: what was being done, on what, and the error number (errno(3)). Where the machine has run out of
-  /// something (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`), the receiver is as well as before, and what waits goes on waiting.
+  /// A system call failed: what was being done, on what, and the error number (errno(3)).
   case failed(action: String, subject: String, code: Int32)
+
+  /// True if the machine, or this process, has run out of something. The receiver is as well as before, and what waits goes
+  /// on waiting: try again, but not at once.
+  public var isShortage: Bool {
+    guard case .failed(_, _, let code) = self else { return false }
+    return [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code)
+  }
 
   static func current(_ action: String, _ subject: String) -> HandoffError {
     .failed(action: action, subject: subject, code: errno)

@@ -89,12 +89,17 @@ public struct HandoffListener: ~Copyable, Sendable {
 
   deinit { for peer in silent { close(peer) } }
 
-  /// The next client, waited for without end.
+  /// The next client, waited for without end, also until this process may open files again (`EMFILE`).
   ///
   /// - Parameter report: is told of each message that was refused meanwhile.
   public mutating func next(refusing report: (Handoff.Refusal) -> Void = { _ in }) throws(HandoffError) -> Handoff {
     while true {
-      if let client = try next(until: nil, report) { return client }
+      do throws(HandoffError) {
+        if let client = try next(until: nil, report) { return client }
+      } catch {
+        guard error.isShortage else { throw error }
+        usleep(Self.pause)
+      }
     }
   }
 
@@ -124,6 +129,7 @@ public struct HandoffListener: ~Copyable, Sendable {
       case listening.number:
         if let peer = try accept(report), let client = try receive(from: peer, report) { return client }
       default:
+        _ = try room()
         silent.removeAll { $0 == ready }
         if let client = try receive(from: ready, report) { return client }
       }
@@ -132,10 +138,13 @@ public struct HandoffListener: ~Copyable, Sendable {
 
   /// A peer who may hand over; nil if there is none, or no more.
   private func accept(_ report: (Handoff.Refusal) -> Void) throws(HandoffError) -> Int32? {
+    let room = try room()
     let peer = handoff_accept(listening.number)
+    let error = errno
+    _ = consume room
     guard peer >= 0 else {
-      if [EAGAIN, EINTR, ECONNABORTED].contains(errno) { return nil }
-      throw .current("accepting a hand-off", "descriptor \(listening.number)")
+      if [EAGAIN, EINTR, ECONNABORTED].contains(error) { return nil }
+      throw .failed(action: "accepting a hand-off", subject: "descriptor \(listening.number)", code: error)
     }
     var owner: UInt32 = 0
     guard unsafe handoff_peer(peer, &owner) == 0, owner == 0 || owner == user && owner != Self.nobody else {
@@ -144,6 +153,13 @@ public struct HandoffListener: ~Copyable, Sendable {
       return nil
     }
     return peer
+  }
+
+  /// Holds the place of the descriptor that comes with a message: where there is none, the message waits, and is not lost.
+  private func room() throws(HandoffError) -> OwnedDescriptor {
+    let number = handoff_copy(poller.number)
+    guard number >= 0 else { throw .current("receiving a hand-off", "descriptor \(listening.number)") }
+    return OwnedDescriptor(number: number)
   }
 
   /// The client that the peer hands over; nil if it has not done so yet, or never will.
@@ -212,6 +228,8 @@ public struct HandoffListener: ~Copyable, Sendable {
   /// A header takes less than 600 bytes.
   private static let longestMessage = 4096
   private static let mostSilent = 64
+  /// In microseconds.
+  private static let pause: UInt32 = 50_000
   /// Whoever the kernel has no number for in this user namespace (user_namespaces(7)).
   private static let nobody: UInt32 = 65534
 }

@@ -5,12 +5,14 @@ import Testing
 @Suite(.scratch, .requires("systemd-socket-activate", "python3", "gcc", "curl", "openssl"))
 struct HandoffExampleTests {
   private let certificate: Certificate
+  private let hosts: HostsDirectory
   private let entry: String
   private var socket: String { "\(entry)/tls-handoff" }
 
   init() throws {
-    certificate = try Certificate("handoff.test")
-    entry = try HostsDirectory().add("handoff.test").path
+    certificate = try Certificate("curl.example.com")
+    hosts = try HostsDirectory()
+    entry = try hosts.add("curl.example.com").path
   }
 
   enum Language: CaseIterable {
@@ -36,27 +38,41 @@ struct HandoffExampleTests {
   private func receiver(_ language: Language, _ user: String...) throws -> Child {
     let command = try language.command() + [certificate.certificate, certificate.key] + user
     let child = try Child("systemd-socket-activate", ["--seqpacket", "--listen", socket] + command)
-    try eventually("the socket: \(child.error)") { try Address.unix(socket).hasListener }
+    try eventually("systemd-socket-activate to listen: \(child.error)") { child.error.contains("Listening on ") }
     try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: socket)
     return child
+  }
+
+  /// Asks with a source address of its own, and expects to be known by it.
+  private func expectService(_ proxy: Proxy, _ receiver: Child) throws {
+    let answer = try proxy.curl(
+      "curl.example.com", certificate, "--interface", "127.0.0.2", "--write-out", "%{local_port}")
+    let lines = answer.split(separator: "\n")
+    try #require(lines.count == 2, "\(answer)\n\(receiver.error)")
+    #expect(lines[0] == "hello, 127.0.0.2 port \(lines[1])")
+    #expect(receiver.output.contains("127.0.0.2 port \(lines[1]) asks for curl.example.com\n"))
+  }
+
+  /// A client that sends its ClientHello, and then nothing.
+  private func silentClient(_ proxy: Proxy) throws -> Connection {
+    let file = "\(Program.package)/Tests/Corpus/clienthello/hello/curl.bin"
+    let client = try proxy.connect()
+    try client.send(Array(Data(contentsOf: URL(filePath: file))))
+    return client
   }
 
   @Test(arguments: Language.allCases)
   func `a client is served, and known by its own address`(language: Language) throws {
     let receiver = try receiver(language)
-    let sender = try HandoffSender(to: socket, "handoff.test")
-    for _ in 0..<3 {
-      let got = try #require(try sender.curl("handoff.test", certificate), "\(receiver.error)")
-      #expect(got.answer == "hello, 127.0.0.2 port \(got.port)")
-      #expect(receiver.output.contains("127.0.0.2 port \(got.port) asks for handoff.test\n"))
-    }
+    let proxy = try Proxy(hosts)
+    for _ in 0..<3 { try expectService(proxy, receiver) }
     #expect(receiver.isRunning)
   }
 
   @Test(arguments: Language.allCases)
   func `peers who say nothing or nonsense hold up nobody, nor do silent clients`(language: Language) throws {
     let receiver = try receiver(language)
-    let sender = try HandoffSender(to: socket, "handoff.test")
+    let proxy = try Proxy(hosts)
     var peers: [Int32] = []
     defer { for peer in peers { close(peer) } }
     for message in ["", "nonsense", "\r\n\r\n\0\r\nQUIT\n\u{21}\u{11}"] {
@@ -65,45 +81,63 @@ struct HandoffExampleTests {
       try #require(try Address.unix(socket).connect(peer) == 0)
       if !message.isEmpty { #expect(unsafe send(peer, message, message.utf8.count, 0) == message.utf8.count) }
     }
-    let silent = try Connection(to: .ip4(sender.port))
+    let silent = try silentClient(proxy)
     try eventually("the silent client to be received: \(receiver.error)") {
       receiver.output.contains("127.0.0.1 port \(try silent.port) asks for")
     }
-    let got = try #require(try sender.curl("handoff.test", certificate), "\(receiver.error)")
-    #expect(got.answer == "hello, 127.0.0.2 port \(got.port)")
+    try expectService(proxy, receiver)
+    #expect(try silent.receive(1) == [22], "it is in the middle of its handshake")
   }
 
   @Test(.requiresRoot, arguments: Language.allCases)
   func `only root and the named user may hand over`(language: Language) throws {
     let receiver = try receiver(language, "games")
-    let stranger = try HandoffSender(to: socket, "handoff.test", launcher: ["setpriv"] + asUser(12345))
-    #expect(try stranger.curl("handoff.test", certificate) == nil)
+    let stranger = try Proxy(hosts, "--user", "12345:12345")
+    let refused = try Child("curl", Proxy.curlArguments("curl.example.com", port: stranger.port, certificate))
+    #expect(try refused.wait() != .exited(0))
     try eventually("a word about it: \(receiver.output)") {
       "\(receiver.output)\(receiver.error)".contains("user 12345")
     }
-    let games = try unsafe #require(unsafe getpwnam("games"))
-    let named = try HandoffSender(
-      to: socket, "handoff.test", launcher: ["setpriv"] + asUser(unsafe games.pointee.pw_uid))
-    #expect(try named.curl("handoff.test", certificate)?.answer.hasPrefix("hello, 127.0.0.2") == true)
+    try expectService(try Proxy(hosts, "--user", "games"), receiver)
+    try expectService(try Proxy(hosts), receiver)
   }
 
   @Test func `the one in Swift makes its own socket, and a second one leaves it alone`() throws {
     let command = try Language.swift.command() + [certificate.certificate, certificate.key]
     let receiver = try Child(command[0], Array(command.dropFirst()), workingDirectory: entry)
     try eventually("the socket: \(receiver.output)") { FileManager.default.fileExists(atPath: socket) }
-    let sender = try HandoffSender(to: socket, "handoff.test")
-    #expect(try sender.curl("handoff.test", certificate) != nil)
+    let proxy = try Proxy(hosts)
+    try expectService(proxy, receiver)
     let second = try Child(command[0], Array(command.dropFirst()), workingDirectory: entry)
     #expect(try second.wait() == .exited(111))
     #expect(second.output.contains("another process listens there"))
-    #expect(try sender.curl("handoff.test", certificate) != nil)
+    try expectService(proxy, receiver)
 
     // The socket stays, and the next one takes its place.
     receiver.end()
     let left = try inode(socket)
-    _ = try Child(command[0], Array(command.dropFirst()), workingDirectory: entry)
+    let next = try Child(command[0], Array(command.dropFirst()), workingDirectory: entry)
     try eventually("another socket") { try inode(socket) != left }
-    #expect(try sender.curl("handoff.test", certificate) != nil)
+    try expectService(proxy, next)
+  }
+
+  @Test(.requires("prlimit"))
+  func `clients for whom the one in Swift has no descriptors wait`() throws {
+    // Some of them are taken by what the tests themselves were started with.
+    let command = ["--nofile=100"] + (try Language.swift.command()) + [certificate.certificate, certificate.key]
+    let receiver = try Child("prlimit", command, workingDirectory: entry)
+    try eventually("the socket: \(receiver.output)") { FileManager.default.fileExists(atPath: socket) }
+    let proxy = try Proxy(hosts)
+    let clients = try (0..<130).map { _ in try silentClient(proxy) }
+    try eventually("all descriptors to be in use: \(receiver.output)") {
+      let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(receiver.pid)/fd").compactMap { Int($0) }
+      return open.count { $0 < 100 } >= 98
+    }
+    let served = receiver.output
+    for client in clients { client.close() }
+    try eventually("those who waited: \(receiver.output)") { receiver.output.count > served.count }
+    #expect(!receiver.output.contains("there is no room"))
+    try expectService(proxy, receiver)
   }
 
   private func inode(_ path: String) throws -> UInt64? {
@@ -114,21 +148,20 @@ struct HandoffExampleTests {
 /// The units of `examples/handoff` under a real systemd.
 @Suite(
   .scratch, .serialized, .requiresNamespaces, .inShippedUnit,
-  .requires("make", "systemctl", "unshare", "nsenter", "setpriv", "python3", "curl", "openssl")
+  .requires("make", "systemctl", "unshare", "nsenter", "python3", "curl", "openssl")
 )
 struct HandoffUnitTests {
-  @Test func `the units serve clients that the proxy's user hands over, and nobody else may connect`() throws {
+  @Test func `the shipped proxy hands over to the units, and nobody else may`() throws {
     let certificate = try Certificate("example.com")
-    let hosts = try HostsDirectory()
-    try hosts.add("example.com")
-    let machine = try Machine(installed: try Deployment.install(), mounts: ["/srv/sniproxy": hosts.path])
+    let deployment = try Deployment()
+    try deployment.hosts.add("example.com")
+    let machine = deployment.machine
     let examples = "/usr/local/share/doc/sniproxy/examples/handoff"
     for command in [
-      ["systemd-sysusers"], ["cp", "\(examples)/handoff-example.socket", "/etc/systemd/system"],
-      ["cp", "\(examples)/handoff-example.service", "/etc/systemd/system"],
+      ["cp", "\(examples)/handoff-example.socket", "\(examples)/handoff-example.service", "/etc/systemd/system"],
       ["cp", certificate.certificate, "/etc/ssl/example.com.pem"],
-      ["install", "-m", "600", certificate.key, "/etc/ssl/private/example.com.key"], ["systemctl", "daemon-reload"],
-      ["systemctl", "enable", "--now", "handoff-example.socket"],
+      ["install", "-m", "600", certificate.key, "/etc/ssl/private/example.com.key"],
+      ["systemctl", "daemon-reload"], ["systemctl", "enable", "--now", "handoff-example.socket"],
     ] {
       let done = try machine.run(command[0], Array(command.dropFirst()))
       #expect(done.status == .exited(0), "\(command): \(done.error)")
@@ -138,18 +171,11 @@ struct HandoffUnitTests {
     let status = try machine.run("stat", "--format", "%A %G", "/srv/sniproxy/example.com/tls-handoff").output
     #expect(status == "srw-rw---- sniproxy\n")
 
-    let user = ["--reuid=sniproxy", "--regid=sniproxy", "--clear-groups"]
-    let command = HandoffSender.command("/srv/sniproxy/example.com/tls-handoff", "example.com")
-    let sender = try HandoffSender(machine.start("setpriv", user + command))
-    func journal() -> String {
-      (try? machine.run("journalctl", "--unit", "handoff-example.service", "--output", "cat").output) ?? ""
-    }
     for _ in 0..<2 {
-      let answer = try machine.run(
-        "curl", Proxy.curlArguments("example.com", port: sender.port, certificate) + ["--interface", "127.0.0.2"])
-      #expect(answer.status == .exited(0), "\(answer.error)\n\(journal())\n\(machine.log)")
-      #expect(answer.output.hasPrefix("hello, 127.0.0.2 port "))
+      let answer = try deployment.curl("example.com", certificate, "--interface", "127.0.0.2")
+      #expect(answer.hasPrefix("hello, ") && answer.contains("127.0.0.2 port "), "\(answer)")
     }
-    #expect(journal().contains("127.0.0.2 port "))
+    let journal = try machine.run("journalctl", "--unit", "handoff-example.service", "--output", "cat").output
+    #expect(journal.contains("127.0.0.2 port "))
   }
 }

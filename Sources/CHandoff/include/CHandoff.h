@@ -59,5 +59,7 @@ int handoff_has_socket(int directory, const char *name);
 // The user's number; -2 if there is no such user: getpwnam_r(3).
 int handoff_user(const char *name, uint32_t *user);
 
+// Another descriptor of the same open file: fcntl(2), F_DUPFD_CLOEXEC.
+int handoff_copy(int fd);
 int handoff_set_nonblocking(int fd);
 int handoff_set_cloexec(int fd);
