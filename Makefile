@@ -40,6 +40,7 @@ build: need-build
 LIBRARY = libsniproxy-listen.so
 LIBRARY_SOURCES = $(wildcard Sources/libsniproxy-listen/*.c)
 LIBRARY_FLAGS = -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -fPIC -fvisibility=hidden -shared \
+  -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection \
   -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 
 %/$(LIBRARY): $(LIBRARY_SOURCES) Sources/libsniproxy-listen/handoff.h

@@ -34,7 +34,7 @@ void name_listener(const struct listener *listener, char name[NAME_ROOM]) {
   char *end = stpcpy(name, start);
   for (size_t index = 0; index < length; index++) end += sprintf(end, "%02x", bytes[index]);
   uint32_t random;
-  getentropy(&random, sizeof random);
+  if (getentropy(&random, sizeof random) == -1) random = (uint32_t)getpid();
   sprintf(end, ".%08x", random);
 }
 
