@@ -16,6 +16,11 @@ bool same_address(const union address *one, const union address *other) {
          one->six.sin6_scope_id == other->six.sin6_scope_id;
 }
 
+// Whether it is an IPv4 address in the form of an IPv6 one.
+bool is_mapped(const union address *address) {
+  return address->any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address->six.sin6_addr);
+}
+
 // Makes an address one of the other family, for a server with a listener of that. An IPv6 address that is none of IPv4
 // stays what it is where there is room for it; elsewhere it becomes 0.0.0.0, so that no cut one is taken for
 // somebody's.
@@ -26,9 +31,9 @@ void translate(union address *address, socklen_t room) {
     memcpy(six.sin6_addr.s6_addr, mapped, sizeof mapped);
     memcpy(six.sin6_addr.s6_addr + sizeof mapped, &address->four.sin_addr, sizeof address->four.sin_addr);
     address->six = six;
-  } else if (IN6_IS_ADDR_V4MAPPED(&address->six.sin6_addr) || room < sizeof address->six) {
+  } else if (is_mapped(address) || room < sizeof address->six) {
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = port_of(address)};
-    if (IN6_IS_ADDR_V4MAPPED(&address->six.sin6_addr))
+    if (is_mapped(address))
       memcpy(&four.sin_addr, address->six.sin6_addr.s6_addr + sizeof mapped, sizeof four.sin_addr);
     address->four = four;
   }

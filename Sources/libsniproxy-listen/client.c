@@ -22,11 +22,12 @@ static int64_t now(void) {
   return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
 }
 
-static bool is_trusted(int peer, uid_t user) {
+static bool is_trusted(int peer, const struct listener *listener) {
   struct ucred credentials;
   if (ORIGINAL(getsockopt)(peer, SOL_SOCKET, SO_PEERCRED, &credentials, &(socklen_t){sizeof credentials}) == -1)
     return false;
-  return credentials.uid == 0 || (credentials.uid == user && user != NOBODY);
+  if (listener->further) return credentials.uid == 0 || credentials.uid == geteuid();
+  return credentials.uid == 0 || (credentials.uid == listener->user && listener->user != NOBODY);
 }
 
 // The descriptor of a message that carries exactly one; -1 with errno if there is none. Others are closed.
@@ -64,24 +65,30 @@ static bool is_client(int descriptor, union address *address) {
          (address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6);
 }
 
-// The client whom the peer hands over, with its address as a client of that listener has it; -1 if it hands over none.
+enum { none = -1, passed_on = -2 };
+
+// The client whom the peer hands over, with its address as a client of that listener has it.
 static int take(int peer, const struct listener *listener, int flags, int64_t *deadline, union address *address,
                 socklen_t room) {
-  if (!is_trusted(peer, listener->user)) return -1;
+  if (!is_trusted(peer, listener)) return none;
   int on_exec = flags & SOCK_CLOEXEC ? MSG_CMSG_CLOEXEC : 0;
   int client = receive(peer, on_exec);
   while (client == -1 && errno == EAGAIN) {
     int64_t time = now();
     if (*deadline == 0) *deadline = time + patience;
-    if (time >= *deadline) return -1;
+    if (time >= *deadline) return none;
     struct timespec rest = {.tv_nsec = *deadline - time};
     ppoll(&(struct pollfd){.fd = peer, .events = POLLIN}, 1, &rest, NULL);
     client = receive(peer, on_exec);
   }
-  if (client == -1) return -1;
+  if (client == -1) return none;
   if (!is_client(client, address) || fcntl(client, F_SETFL, flags & SOCK_NONBLOCK ? O_NONBLOCK : 0) == -1) {
     close(client);
-    return -1;
+    return none;
+  }
+  if (pass_on(client, listener)) {
+    close(client);
+    return passed_on;
   }
   sa_family_t own = address->any.sa_family;
   if (own != listener->address.any.sa_family) {
@@ -133,12 +140,13 @@ static int accept_client(int descriptor, struct sockaddr *room, socklen_t *lengt
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
     int client = take(accepted, &listener, flags, &deadline, &address, room == NULL ? sizeof address : *length);
     close(accepted);
-    if (client != -1) {
+    if (client >= 0) {
       hand_down_options(descriptor, client);
       give(&address, room, length);
     }
     pthread_setcancelstate(cancellation, NULL);
-    if (client != -1) return client;
+    if (client >= 0) return client;
+    if (client == passed_on) bad = 0;
     if (bad >= bad_peers && (fcntl(descriptor, F_GETFL) & O_NONBLOCK) != 0) {
       errno = ECONNABORTED;
       return -1;

@@ -174,19 +174,3 @@ int make_listener(const struct listener *listener, int backlog) {
   errno = error;
   return -1;
 }
-
-// A listener on which nobody comes: it is bound, so that its name tells what it is, and then has no file.
-int make_idle_listener(const struct listener *listener, int backlog) {
-  in_port_t port = port_of(&listener->address);
-  const char *paths[PLACES];
-  directories_of(port, paths);
-  int directory = open_directory(port, paths[0]);
-  if (directory == -1) return -1;
-  char name[NAME_ROOM];
-  name_listener(listener, name);
-  int made = listen_at(directory, name, backlog), error = errno;
-  if (made != -1) unlinkat(directory, name, 0);
-  close(directory);
-  errno = error;
-  return made;
-}

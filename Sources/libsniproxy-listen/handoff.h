@@ -44,6 +44,10 @@ union address {
 struct listener {
   union address address;
   uid_t user;
+  // The same for all of a server's listeners for one port.
+  uint32_t key;
+  // Not the one that sniproxy comes to.
+  bool further;
 };
 
 // The kernel's number for a user whom it cannot tell: no process is trusted for having it.
@@ -53,13 +57,16 @@ struct listener {
 socklen_t length_of(const union address *);
 in_port_t port_of(const union address *);
 bool same_address(const union address *, const union address *);
+bool is_mapped(const union address *);
 void translate(union address *, socklen_t room);
 bool can_take(const struct sockaddr *, const socklen_t *);
 void give(const union address *, struct sockaddr *, socklen_t *);
 
 // name.c
 #define NAME_ROOM 88
+uint32_t new_key(void);
 void name_listener(const struct listener *, char name[NAME_ROOM]);
+socklen_t name_further_listener(const struct listener *, union address *);
 bool is_listener(int descriptor, struct listener *);
 bool names_listener(const union address *, socklen_t, struct listener *);
 
@@ -75,7 +82,10 @@ void complain(in_port_t, const char *subject, const char *why, const char *what_
 // directory.c
 int check(in_port_t);
 int make_listener(const struct listener *, int backlog);
-int make_idle_listener(const struct listener *, int backlog);
+
+// further.c
+int make_further_listener(const struct listener *, int backlog);
+bool pass_on(int client, const struct listener *);
 
 // descriptors.c
 int option_of(int descriptor, int level, int name);

@@ -50,7 +50,7 @@ static bool is_ours(int descriptor, const struct sockaddr *to, socklen_t length,
 }
 
 // What a server that has listeners for the same port already gets.
-enum part { first, duplicate, idle, in_use };
+enum part { first, duplicate, further, in_use };
 
 static bool has_port(int descriptor, const void *address) {
   struct listener listener;
@@ -62,10 +62,12 @@ static bool has_address(int descriptor, const void *address) {
   return is_listener(descriptor, &listener) && same_address(&listener.address, address);
 }
 
+// The twin is the listener that the server has already.
 static enum part part_of(int descriptor, const union address *address, int *twin) {
   *twin = find_descriptor(has_address, address);
   if (*twin != -1) return option_of(descriptor, SOL_SOCKET, SO_REUSEPORT) > 0 ? duplicate : in_use;
-  return find_descriptor(has_port, address) == -1 ? first : idle;
+  *twin = find_descriptor(has_port, address);
+  return *twin == -1 ? first : further;
 }
 
 static int refuse(int error) {
@@ -95,7 +97,7 @@ EXPORTED int bind(int descriptor, __CONST_SOCKADDR_ARG to, socklen_t length) {
 
   struct bound *bound = malloc(sizeof *bound);
   if (bound == NULL) return -1;
-  *bound = (struct bound){.cookie = cookie_of(descriptor), .listener = {address, user}, .next = atomic_load(&bounds)};
+  *bound = (struct bound){.cookie = cookie_of(descriptor), .listener = {.address = address, .user = user}, .next = atomic_load(&bounds)};
   while (!atomic_compare_exchange_weak(&bounds, &bound->next, bound)) {
   }
   return 0;
@@ -137,15 +139,18 @@ EXPORTED int listen(int descriptor, int backlog) {
   if (bound != NULL) {
     listener = bound->listener;
     part = part_of(descriptor, &listener.address, &twin);
-  } else if (!is_listener(descriptor, &listener) || !is_named(port_of(&listener.address)) ||
-             !is_shut_down(descriptor)) {
+    struct listener other;
+    listener.key = part == further && is_listener(twin, &other) ? other.key : new_key();
+  } else if (is_listener(descriptor, &listener) && is_named(port_of(&listener.address)) && is_shut_down(descriptor)) {
+    // A TCP listener that was shut down can listen again, as HAProxy's do; a Unix one needs a successor.
+    if (listener.further) part = further;
+  } else {
     return ORIGINAL(listen)(descriptor, backlog);
   }
-  // A TCP listener that was shut down can listen again, as HAProxy's do; a Unix one needs a successor.
 
   if (part == in_use) return refuse(EADDRINUSE);
   if (part == duplicate) return replace(descriptor, twin);
-  int made = (part == first ? make_listener : make_idle_listener)(&listener, backlog);
+  int made = (part == first ? make_listener : make_further_listener)(&listener, backlog);
   if (made == -1) return -1;
   int result = replace(descriptor, made), error = errno;
   close(made);

@@ -1,11 +1,13 @@
 // The temporary name that a listener is bound to, which getsockname(2) goes on telling:
-// .tls-handoff.USER PORT ADDRESS [FLOW SCOPE].RANDOM, all in hexadecimal, the numbers in network order.
+// .tls-handoff.USER PORT ADDRESS [FLOW SCOPE].KEY, all in hexadecimal, the numbers in network order. That of a further
+// listener is of no file, but of the abstract namespace.
 #include "handoff.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 static const char start[] = ".tls-handoff.";
 
@@ -17,6 +19,12 @@ struct coded {
 } __attribute__((packed));
 
 enum { four_length = 4 + 2 + 4, six_length = sizeof(struct coded) };
+
+uint32_t new_key(void) {
+  uint32_t key;
+  if (getentropy(&key, sizeof key) == -1) key = (uint32_t)getpid();
+  return key;
+}
 
 void name_listener(const struct listener *listener, char name[NAME_ROOM]) {
   const union address *address = &listener->address;
@@ -33,9 +41,15 @@ void name_listener(const struct listener *listener, char name[NAME_ROOM]) {
   const uint8_t *bytes = (const uint8_t *)&coded;
   char *end = stpcpy(name, start);
   for (size_t index = 0; index < length; index++) end += sprintf(end, "%02x", bytes[index]);
-  uint32_t random;
-  if (getentropy(&random, sizeof random) == -1) random = (uint32_t)getpid();
-  sprintf(end, ".%08x", random);
+  sprintf(end, ".%08x", listener->key);
+}
+
+// An address in the abstract namespace, and its length.
+socklen_t name_further_listener(const struct listener *listener, union address *address) {
+  *address = (union address){.local = {.sun_family = AF_UNIX}};
+  char *name = address->local.sun_path + 1;
+  name_listener(listener, name);
+  return offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name);
 }
 
 static int digit(char character) {
@@ -46,10 +60,12 @@ static int digit(char character) {
 bool names_listener(const union address *address, socklen_t length, struct listener *listener) {
   const struct sockaddr_un *local = &address->local;
   size_t before = offsetof(struct sockaddr_un, sun_path);
-  if (local->sun_family != AF_UNIX || length <= before || local->sun_path[0] != '/') return false;
+  if (local->sun_family != AF_UNIX || length <= before) return false;
+  bool further = local->sun_path[0] == 0;
+  if (!further && local->sun_path[0] != '/') return false;
   char path[sizeof local->sun_path + 1] = {0};
   memcpy(path, local->sun_path, length - before < sizeof local->sun_path ? length - before : sizeof local->sun_path);
-  const char *name = strrchr(path, '/') + 1;
+  const char *name = (further ? path : strrchr(path, '/')) + 1;
   if (strncmp(name, start, sizeof start - 1) != 0) return false;
   name += sizeof start - 1;
 
@@ -60,7 +76,8 @@ bool names_listener(const union address *address, socklen_t length, struct liste
     bytes[count++] = (uint8_t)(digit(name[0]) << 4 | digit(name[1]));
   if (name[0] != '.' || (count != four_length && count != six_length)) return false;
 
-  *listener = (struct listener){.user = ntohl(coded.user)};
+  uint32_t key = (uint32_t)strtoul(name + 1, NULL, 16);
+  *listener = (struct listener){.user = ntohl(coded.user), .key = key, .further = further};
   if (count == four_length) {
     listener->address.four = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = coded.port};
     memcpy(&listener->address.four.sin_addr, coded.address, 4);

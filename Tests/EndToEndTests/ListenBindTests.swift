@@ -145,7 +145,7 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: other).isEmpty)
   }
 
-  @Test func `a second address of the same server works, and nobody comes there`() throws {
+  @Test func `a second address of the same server leaves no file`() throws {
     let python = try PreloadedPython()
     try python.run(
       """

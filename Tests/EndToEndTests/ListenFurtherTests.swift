@@ -1,0 +1,125 @@
+import Testing
+
+/// Servers with more than one listener for a port, such as `listen 443; listen [::]:443` of nginx.
+@Suite(.scratch, .requires("python3")) struct ListenFurtherTests {
+  /// A client of a dual-stack proxy too, whose own socket is of the other family.
+  @Test(arguments: ["0.0.0.0", "::"], ["127.0.0.1", "::"])
+  func `a client comes to the listener for its family`(first: String, proxy: String) throws {
+    try PreloadedPython().run(
+      """
+      one, other = server("\(first)"), server("0.0.0.0" if "\(first)" == "::" else "::")
+      four, six = (one, other) if one.family == socket.AF_INET else (other, one)
+
+      def accepted(listener, **where):
+          kept = client(**where)
+          if listener is other:
+              fails(errno.EAGAIN, one.accept)
+          else:
+              fails(errno.EAGAIN, other.accept)
+          connection, address = listener.accept()
+          assert address == kept.getsockname(), (address, kept.getsockname())
+          assert connection.getpeername() == address
+          kept.send(b"to")
+          assert connection.recv(9) == b"to"
+          kept.close()
+          connection.close()
+
+      before = descriptors()
+      for _ in range(3):
+          accepted(four, listen="\(proxy)")
+          accepted(six, host="::1", listen="::1")
+      assert descriptors() == before
+      """)
+  }
+
+  @Test func `a client comes to the listener for its very address`() throws {
+    try PreloadedPython().run(
+      """
+      four, every, very = server(), server("::"), server("::1")
+      one = client(host="::1", listen="::")
+      fails(errno.EAGAIN, four.accept)
+      fails(errno.EAGAIN, every.accept)
+      assert very.accept()[1] == one.getsockname()
+      """)
+  }
+
+  @Test func `a client stays where no listener is for its family, or that one is gone or full`() throws {
+    try PreloadedPython().run(
+      """
+      four = server()
+
+      def stays():
+          one = client(host="::1", listen="::1")
+          assert four.accept()[0].getpeername()[1] == one.getsockname()[1]
+
+      stays()
+      six = server("::")
+      six.close()
+      stays()
+      six = bound("::")
+      six.listen(0)
+      passed = client(host="::1", listen="::1")
+      fails(errno.EAGAIN, four.accept)
+      stays()
+      assert six.accept()[1] == passed.getsockname()
+      """)
+  }
+
+  @Test func `workers that were forked share all listeners`() throws {
+    try PreloadedPython().run(
+      """
+      four, six = server(), server("::")
+      one = client(host="::1", listen="::1")
+      in_child(lambda: fails(errno.EAGAIN, four.accept))
+      assert six.accept()[1] == one.getsockname()
+      """)
+  }
+
+  /// Everybody can see the names of further listeners, and connect to them or take them first.
+  @Test(.requiresRoot) func `nobody else gets a client, or can pass one off`() throws {
+    try PreloadedPython().run(
+      """
+      four = server()
+      number = os.readlink(f"/proc/self/fd/{four.fileno()}")[8:-1]
+      rows = [line.split() for line in open("/proc/net/unix")]
+      code, key = next(row[-1] for row in rows if row[6] == number).split(".")[-2:]
+      name = "\\0.tls-handoff." + code[:12] + "0" * 48 + "." + key
+
+      six = server("::")
+      one = client(host="::1", listen="::1")
+      fails(errno.EAGAIN, four.accept)
+      assert six.accept()[1] == one.getsockname()
+
+      one, connection = pair()
+
+      def pass_off():
+          os.setuid(4321)
+          with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as peer:
+              peer.connect(name)
+              send(peer, connection)
+
+      in_child(pass_off)
+      fails(errno.EAGAIN, six.accept)
+      six.close()
+
+      told, tell = os.pipe()
+      impostor = os.fork()
+      if impostor == 0:
+          os.setuid(4321)
+          taken = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+          taken.bind(name)
+          taken.listen()
+          os.write(tell, b"!")
+          signal.pause()
+      os.close(tell)
+      assert os.read(told, 1) == b"!"
+      one = client(host="::1", listen="::1")
+      assert four.accept()[0].getpeername()[1] == one.getsockname()[1]
+      six = server("::")
+      one = client(host="::1", listen="::1")
+      assert four.accept()[0].getpeername()[1] == one.getsockname()[1]
+      os.kill(impostor, signal.SIGKILL)
+      os.waitpid(impostor, 0)
+      """)
+  }
+}
