@@ -64,11 +64,15 @@ package final class NewFile {
 
   /// Gives it this many words of the file system's room, all 0, and shares them as memory: a full disk is met here and not when
   /// they are written. The corresponding C functions are `posix_fallocate` and `mmap` with `MAP_SHARED`.
-  package func words(_ count: Int) throws(Errno) -> Words {
+  ///
+  /// - Parameter loss: an eventfd that is signalled when somebody has cut the file short. The memory is there all the same, but
+  ///   no longer the file's.
+  package func words(_ count: Int, tellingLossBy loss: Int32) throws(Errno) -> Words {
     let status = posix_fallocate(descriptor.number, 0, count * 8)
     guard status == 0 else { throw Errno(status) }
     let memory = unsafe mmap(nil, count * 8, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.number, 0)
     guard unsafe memory != MAP_FAILED, let memory = unsafe memory else { throw Errno.current }
+    try call { unsafe linux_outlive_file(memory, count * 8, loss) }
     return unsafe Words(at: memory, count: count)
   }
 

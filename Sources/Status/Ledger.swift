@@ -18,7 +18,9 @@ package final class Ledger: Sendable {
 
   /// Makes a new file and puts it at `path`, in place of another status file, of an empty file, or of a link. Where
   /// there is no room for it, the other status file is removed.
-  package init(workers: Int, path: String) throws(Failure) {
+  ///
+  /// - Parameter loss: an eventfd that is signalled when somebody has cut the file short; what is counted then is lost.
+  package init(workers: Int, path: String, tellingLossBy loss: Int32 = -1) throws(Failure) {
     let file = try Self.attempt("make a file in its directory") { () throws(Errno) in
       try NewFile(for: path, mode: Self.mode)
     }
@@ -26,7 +28,7 @@ package final class Ledger: Sendable {
     let count = Layout.count(workers: workers)
     self.workers = workers
     do throws(Failure) {
-      words = try Self.attempt("get \(count * 8) bytes for it") { () throws(Errno) in try file.words(count) }
+      words = try Self.attempt("get \(count * 8) bytes for it") { () throws(Errno) in try file.words(count, tellingLossBy: loss) }
       let sign = try Self.attempt("lock it") { () throws(Errno) in try file.sign() }
       if sign.kind == .exclusive { words[Layout.Header.isExclusive] = 1 }
       lifeSign = consume sign

@@ -18,6 +18,13 @@ extension Event {
   }
 }
 
+extension Ledger {
+  static func lossText(_ path: String) -> String {
+    "--status \(escaped(Array(path.utf8))): it was cut short, or there was no room for it: running without it. Restart "
+      + "sniproxy to have a new one"
+  }
+}
+
 extension Ledger.Failure {
   func text(_ path: String) -> String {
     let file = escaped(Array(path.utf8))

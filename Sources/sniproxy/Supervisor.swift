@@ -11,6 +11,8 @@ struct Supervisor: ~Copyable {
   private let serviceManager: ServiceManager
   private let proxy: Proxy
   private let ledger: Ledger
+  /// Signalled when the status file was cut short.
+  private let statusLoss: Wakeup
   private var listeners: [ListeningSocket]
   private var poller: Poller
   private let needsLongAddresses: Bool
@@ -40,7 +42,8 @@ struct Supervisor: ~Copyable {
       for number in [STDIN_FILENO, STDOUT_FILENO] { try Descriptor.replace(number) }
     }
     let workers = options.workers ?? availableProcessors()
-    let ledger = Self.openLedger(options, workers, log)
+    let statusLoss = try attempt("prepare for", "the loss of the status file") { () throws(Errno) in try Wakeup() }
+    let ledger = Self.openLedger(options, workers, tellingLossBy: statusLoss.number, log)
     if let user {
       try attempt("become", "user \(options.user ?? "")") { () throws(Errno) in try user.become() }
     }
@@ -62,6 +65,7 @@ struct Supervisor: ~Copyable {
       let poller = try Poller()
       try poller.add(signals.number, .readable, Self.signalsToken)
       try poller.add(proxy.changed.number, .readable, Self.changedToken)
+      try poller.add(statusLoss.number, .readable, Self.statusLossToken)
       return poller
     }
     self.needsLongAddresses = needsLongAddresses
@@ -72,6 +76,7 @@ struct Supervisor: ~Copyable {
     self.listeners = listeners
     self.proxy = proxy
     self.ledger = ledger
+    self.statusLoss = statusLoss
   }
 
   /// Serves until a signal, or until there has been nothing to do for long enough.
@@ -160,6 +165,9 @@ struct Supervisor: ~Copyable {
     for index in 0..<count {
       switch poller.event(index).token {
       case Self.changedToken: proxy.changed.clear()
+      case Self.statusLossToken:
+        statusLoss.clear()
+        log.write(.warning, Ledger.lossText(options.status ?? ""))
       default: received = signals.next() ?? received
       }
     }
@@ -210,10 +218,12 @@ struct Supervisor: ~Copyable {
 
   /// As whoever starts it, like the listening sockets: in a directory of root's no other could. Without a file where there can
   /// be none.
-  private static func openLedger(_ options: Options, _ workers: Int, _ log: Log) -> Ledger {
+  private static func openLedger(
+    _ options: Options, _ workers: Int, tellingLossBy loss: Int32, _ log: Log
+  ) -> Ledger {
     guard let path = options.status else { return Ledger(workers: workers) }
     do throws(Ledger.Failure) {
-      return try Ledger(workers: workers, path: path)
+      return try Ledger(workers: workers, path: path, tellingLossBy: loss)
     } catch {
       log.write(.warning, error.text(path))
       return Ledger(workers: workers)
@@ -275,6 +285,7 @@ struct Supervisor: ~Copyable {
 
   private static let signalsToken = Token(slot: 0, generation: 0, side: 0)
   private static let changedToken = Token(slot: 1, generation: 0, side: 0)
+  private static let statusLossToken = Token(slot: 2, generation: 0, side: 0)
   private static let reportInterval: Int64 = 5_000_000_000
   private static let flushTime: Int64 = 500
   private static let endTime: Int64 = 1_000_000_000

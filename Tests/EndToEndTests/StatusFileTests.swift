@@ -104,6 +104,28 @@ struct StatusFileTests {
     }
   }
 
+  /// To write to what a file no longer has is the end of a process (mmap(2), `SIGBUS`).
+  @Test(arguments: [1, 3]) func `one that is cut short is told, and it serves on`(workers: Int) throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("test.test").answer("answer")
+    let counted = try CountedProxy(hosts, options: ["--workers", "\(workers)"])
+    #expect(try counted.proxy.ask("test.test") == "answer")
+    #expect(unsafe truncate(counted.path, 0) == 0)
+    for _ in 0..<10 { #expect(try counted.proxy.ask("test.test") == "answer") }
+    try eventually("it to be told: \(counted.proxy.log)") {
+      counted.proxy.log.contains("--status \(counted.path): it was cut short")
+    }
+    #expect(try counted.proxy.ask("test.test") == "answer")
+    try counted.proxy.stop()
+    #expect(try Data(contentsOf: URL(filePath: counted.path)).isEmpty)
+  }
+
+  @Test func `any other SIGBUS is its end`() throws {
+    let counted = try CountedProxy(try HostsDirectory())
+    counted.proxy.child.signal(SIGBUS)
+    #expect(try counted.proxy.child.wait() == .signalled(SIGABRT))
+  }
+
   // MARK: - Where there can be none
 
   @Test(.requiresRoot, .requires("unshare", "mount", "sh"))

@@ -42,6 +42,11 @@ const char *linux_argument(int index);
 // Lets malloc's heap of the calling thread, which is not the first thread, grow and shrink.
 void linux_try_out_malloc(void);
 
+// Lets the process outlive it when somebody cuts the file short that this memory is of, or the file system has no room for what
+// is written: from the first touch that fails on the memory is the process's own, all 0, and this eventfd is signalled. Any
+// other SIGBUS ends the process, as by abort(3). There is one such memory: the last.
+int linux_outlive_file(void *memory, size_t length, int told);
+
 // Macros that Swift cannot import.
 static const long linux_PROC_SUPER_MAGIC = PROC_SUPER_MAGIC;
 static const int linux_SO_PEEK_OFF = SO_PEEK_OFF;

@@ -96,6 +96,8 @@ extension AllowedCall {
       AllowedCall("rt_sigprocmask"),
       AllowedCall("exit"),
       AllowedCall("exit_group"),
+      // The end of the one handler of a signal: the status file was cut short.
+      AllowedCall("rt_sigreturn"),
       // A bug of ours, or a heap that is found broken: the message, and the end by abort(3).
       AllowedCall("writev", .at(0, STDERR_FILENO)),
       AllowedCall("getpid"),
