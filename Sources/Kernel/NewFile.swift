@@ -31,7 +31,7 @@ package final class NewFile {
   deinit { if isTemporary { unsafe unlinkat(directory.number, temporaryName, 0) } }
 
   /// What is at its place now. The corresponding C function is `fstatat` with `AT_SYMLINK_NOFOLLOW`.
-  package func replaced() throws(Errno) -> Replaced {
+  package func present() throws(Errno) -> Present {
     var status = stat()
     do throws(Errno) {
       try call { unsafe fstatat(directory.number, name, &status, AT_SYMLINK_NOFOLLOW) }
@@ -42,23 +42,16 @@ package final class NewFile {
     case S_IFLNK: return .link
     case S_IFREG:
       let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
-      let present = OpenFile(Descriptor(owning: try call { unsafe linux_openat(directory.number, name, flags) }))
-      return .file(try present.bytes(most: 8))
+      return .file(OpenFile(Descriptor(owning: try call { unsafe linux_openat(directory.number, name, flags) })))
     default: return .other
     }
   }
 
-  /// Removes what is at its place now. The corresponding C function is `unlinkat`.
-  package func clearPlace() throws(Errno) {
-    try call { unsafe unlinkat(directory.number, name, 0) }
-  }
-
-  package enum Replaced: Sendable {
+  package enum Present: ~Copyable {
     case nothing
     /// Itself, and not what it leads to.
     case link
-    /// Its first 8 bytes.
-    case file([UInt8])
+    case file(OpenFile)
     case other
   }
 

@@ -16,36 +16,41 @@ package final class Ledger: Sendable {
     begin()
   }
 
-  /// Makes a new file and puts it at `path`, in place of another status file, of an empty file, or of a link. Where
-  /// there is no room for it, the other status file is removed.
+  /// Makes a new file and puts it at `path`, in place of another status file, of an empty file, or of a link. Where that
+  /// fails, what is there stays: it is right about its own process, be that alive or not.
   ///
   /// - Parameter loss: an eventfd that is signalled when somebody has cut the file short; what is counted then is lost.
   package init(workers: Int, path: String, tellingLossBy loss: Int32 = -1) throws(Failure) {
     let file = try Self.attempt("make a file in its directory") { () throws(Errno) in
       try NewFile(for: path, mode: Self.mode)
     }
-    let present = try Self.present(at: file)
+    let author = try Self.author(at: file)
     let count = Layout.count(workers: workers)
     self.workers = workers
     do throws(Failure) {
-      words = try Self.attempt("get \(count * 8) bytes for it") { () throws(Errno) in try file.words(count, tellingLossBy: loss) }
+      words = try Self.attempt("get \(count * 8) bytes for it") { () throws(Errno) in
+        try file.words(count, tellingLossBy: loss)
+      }
       let sign = try Self.attempt("lock it") { () throws(Errno) in try file.sign() }
       if sign.kind == .exclusive { words[Layout.Header.isExclusive] = 1 }
       lifeSign = consume sign
+      begin()
+      try Self.attempt("put it in place") { () throws(Errno) in try file.takePlace() }
     } catch {
-      // It would tell of another process, as if none had come after that.
-      if case .file(Layout.magic) = present { try? file.clearPlace() }
-      throw error
+      throw error.leaving(author)
     }
-    begin()
-    try Self.attempt("put it in place") { () throws(Errno) in try file.takePlace() }
   }
 
   /// Why there is no file.
   package enum Failure: Error, Equatable {
-    case system(String, Errno)
+    /// What could not be done, and whose status file is there now, as far as that is known.
+    case system(String, Errno, leaving: Author? = nil)
     /// What is at its place is something else, which must not be lost.
     case placeIsTaken
+
+    fileprivate func leaving(_ author: Author?) -> Failure {
+      if case .system(let step, let error, _) = self { .system(step, error, leaving: author) } else { self }
+    }
   }
 
   // MARK: - Who writes
@@ -102,12 +107,18 @@ package final class Ledger: Sendable {
     }
   }
 
-  private static func present(at file: NewFile) throws(Failure) -> NewFile.Replaced {
-    let present = try attempt("look at what is in its place") { () throws(Errno) in try file.replaced() }
-    switch present {
-    case .nothing, .link, .file([]), .file(Layout.magic): return present
-    case .file, .other: throw .placeIsTaken
+  /// Whose status file is at the place of a new one; nil where there is none, or one of another version.
+  private static func author(at file: NewFile) throws(Failure) -> Author? {
+    let (begin, author) = try attempt("look at what is in its place") { () throws(Errno) -> ([UInt8]?, Author?) in
+      switch try file.present() {
+      case .nothing: ([], nil)
+      case .link: ([], nil)
+      case .file(let file): (try file.bytes(most: Layout.magic.count), try StatusFile.author(of: file))
+      case .other: (nil, nil)
+      }
     }
+    guard let begin, begin.isEmpty || begin == Layout.magic else { throw .placeIsTaken }
+    return author
   }
 
   private static func attempt<Result: ~Copyable>(

@@ -49,6 +49,18 @@ package enum StatusFile {
     return snapshot
   }
 
+  /// What the header tells; nil where it is none of this version.
+  static func author(of file: borrowing OpenFile) throws(Errno) -> Author? {
+    let bytes = try file.bytes(most: Layout.Header.count * 8)
+    let header = words(bytes)
+    guard bytes.starts(with: Layout.magic), header.count == Layout.Header.count,
+      header[Layout.Header.version] == Layout.version,
+      let process = Int32(exactly: header[Layout.Header.process]),
+      let state = ProgramState(rawValue: header[Layout.Header.state])
+    else { return nil }
+    return Author(process: process, state: state, isAlive: try file.hasLifeSign(lifeSign(bytes)))
+  }
+
   private static func lifeSign(_ bytes: [UInt8]) -> LifeSign.Kind {
     let header = words(Array(bytes.prefix(Layout.Header.count * 8)))
     return header.count > Layout.Header.isExclusive && header[Layout.Header.isExclusive] == 1 ? .exclusive : .shared
@@ -62,6 +74,14 @@ package enum StatusFile {
 
   /// One byte more than any has.
   fileprivate static let longest = Layout.count(workers: Layout.mostWorkers) * 8 + 1
+}
+
+/// Whose a status file is.
+package struct Author: Equatable, Sendable {
+  /// As it sees itself.
+  package let process: Int32
+  package let state: ProgramState
+  package let isAlive: Bool
 }
 
 extension StatusFile.Flaw: CustomStringConvertible {

@@ -25,12 +25,17 @@ extension Ledger {
   }
 }
 
+extension Author {
+  fileprivate var text: String { "process \(process), which \(isAlive ? "lives" : "is gone")" }
+}
+
 extension Ledger.Failure {
   func text(_ path: String) -> String {
     let file = escaped(Array(path.utf8))
     return switch self {
-    case .system(let step, let error):
+    case .system(let step, let error, let author):
       "--status \(file): cannot \(step): \(error): running without it. \(Self.advice(error))"
+        + (author.map { ". The file that is there stays: it is that of \($0.text)" } ?? "")
     case .placeIsTaken:
       "--status \(file): something else is there: running without it. Remove that, or name another file"
     }

@@ -148,16 +148,21 @@ struct StatusFileTests {
     #expect(try Self.names(directory).isEmpty)
   }
 
-  /// It would say that nobody serves.
-  @Test(.requires("prlimit"), .notSanitized(by: .thread, "its library reads 512 KiB that it has put into a file"))
-  func `where it runs without, no older file stays`() throws {
+  /// It is right about its own process.
+  @Test(
+    .requires("prlimit"), .notSanitized(by: .thread, "its library reads 512 KiB that it has put into a file"),
+    arguments: [true, false])
+  func `where it runs without, the file of another stays`(lives: Bool) throws {
     let directory = try Scratch.current.directory("status")
-    try Self.service(options: ["--status", "\(directory)/status"]).stop()
-    #expect(try Self.names(directory) == ["status"])
+    let other = try Self.service(options: ["--status", "\(directory)/status"])
+    if !lives { try other.stop() }
     let proxy = try Self.service(
       options: ["--status", "\(directory)/status", "--workers", "8"], launcher: ["prlimit", "--fsize=2000"])
-    try Self.expectWarning(proxy, "cannot get", "File too large")
-    #expect(try Self.names(directory).isEmpty)
+    let whose = "process \(other.child.pid), which \(lives ? "lives" : "is gone")"
+    try Self.expectWarning(proxy, "File too large", "The file that is there stays: it is that of \(whose)")
+    let status = try StatusReading("\(directory)/status")
+    #expect(status.isAlive == lives && status["process"] == Int(other.child.pid))
+    #expect(try Self.names(directory) == ["status"])
   }
 
   @Test func `the end of a line in its name ends no line of the log`() throws {

@@ -96,7 +96,7 @@ import Testing
         _ = try Ledger(workers: 1, path: path)
         Issue.record("\(path) was made")
       } catch {
-        guard case .system(_, expected) = error else {
+        guard case .system(_, expected, leaving: nil) = error else {
           Issue.record("\(path): \(error)")
           continue
         }
