@@ -7,12 +7,15 @@ package final class Ledger: Sendable {
   private let workers: Int
   /// nil where there is no file.
   private let lifeSign: LifeSign?
+  /// Whose file this one has taken the place of, as far as that is known.
+  package let predecessor: Author?
 
   /// For itself alone.
   package init(workers: Int) {
     self.workers = workers
     words = Words(count: Layout.count(workers: workers))
     lifeSign = nil
+    predecessor = nil
     begin()
   }
 
@@ -25,6 +28,7 @@ package final class Ledger: Sendable {
       try NewFile(for: path, mode: Self.mode)
     }
     let author = try Self.author(at: file)
+    predecessor = author
     let count = Layout.count(workers: workers)
     self.workers = workers
     do throws(Failure) {

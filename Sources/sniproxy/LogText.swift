@@ -19,6 +19,11 @@ extension Event {
 }
 
 extension Ledger {
+  static func replacementText(_ path: String, _ loser: Author) -> String {
+    "--status \(escaped(Array(path.utf8))): took the place of that of \(loser.text), and has none any more: give each "
+      + "copy a file of its own"
+  }
+
   static func lossText(_ path: String) -> String {
     "--status \(escaped(Array(path.utf8))): it was cut short, or there was no room for it: running without it. Restart "
       + "sniproxy to have a new one"

@@ -223,7 +223,12 @@ struct Supervisor: ~Copyable {
   ) -> Ledger {
     guard let path = options.status else { return Ledger(workers: workers) }
     do throws(Ledger.Failure) {
-      return try Ledger(workers: workers, path: path, tellingLossBy: loss)
+      let ledger = try Ledger(workers: workers, path: path, tellingLossBy: loss)
+      // One that drains has had its turn.
+      if let loser = ledger.predecessor, loser.isAlive, loser.state != .draining, loser.state != .ended {
+        log.write(.warning, Ledger.replacementText(path, loser))
+      }
+      return ledger
     } catch {
       log.write(.warning, error.text(path))
       return Ledger(workers: workers)

@@ -80,6 +80,27 @@ struct StatusFileTests {
     #expect(try old.status().state == "running" && old.status().isAlive)
   }
 
+  /// Of one that drains that is the course of things.
+  @Test func `the log tells who lost the file and lives, but of one that drains`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("echo.test").echo()
+    let first = try CountedProxy(hosts, options: ["--drain-timeout", "600"])
+    let client = try first.proxy.connect(Hello("echo.test"))
+    _ = try client.receive(1)
+    let second = try Proxy(hosts, "--status", first.path)
+    let told = "--status \(first.path): took the place of that of process"
+    #expect(second.log.contains("\(told) \(first.proxy.child.pid), which lives"), "\(second.log)")
+    try second.stop()
+    let third = try CountedProxy(hosts, options: ["--drain-timeout", "600"])
+    let another = try third.proxy.connect(Hello("echo.test"))
+    _ = try another.receive(1)
+    third.proxy.child.signal(SIGTERM)
+    try eventually("it to drain") { try third.status().state == "draining" }
+    let fourth = try Proxy(hosts, "--status", third.path)
+    #expect(!fourth.log.contains("took the place"), "\(fourth.log)")
+    withExtendedLifetime((client, another)) {}
+  }
+
   @Test(.requiresRoot) func `with --user it may be in a directory of root's`() throws {
     let hosts = try HostsDirectory()
     let counted = try CountedProxy(hosts, options: ["--user", "nobody"])

@@ -20,6 +20,8 @@ import Testing
     new.tally(0).accepted()
     #expect(try StatusFile.read(path).total.accepted == 1)
     #expect(try directory.names == ["status"])
+    #expect(old.predecessor == nil)
+    #expect(new.predecessor == Author(process: getpid(), state: .starting, isAlive: true))
   }
 
   @Test func `its room is there and everybody may read it, whatever umask says`() throws {
