@@ -55,6 +55,7 @@ struct DebianLifeTests {
     try debian.dpkg("--purge", "sniproxy-swift")
     #expect(try debian.output("ls", "/srv/sniproxy") == "nginx.test", "what the administrator made stays")
     try debian.output("rm", "-r", "/srv/sniproxy")
+    #expect(try debian.machine.run("test", "-e", "/run/sniproxy").status == .exited(1))
     #expect(try debian.files() == before)
   }
 
@@ -65,6 +66,14 @@ struct DebianLifeTests {
     try debian.dpkg("--install", package.path)
     try debian.dpkg("--purge", "sniproxy-swift")
     #expect(try debian.files() == before)
+
+    // Hosts elsewhere, where the administrator keeps them.
+    try debian.output("mkdir", "/srv/hosts")
+    try debian.output("ln", "-s", "hosts", "/srv/sniproxy")
+    try debian.dpkg("--install", package.path)
+    let purge = try debian.machine.run("dpkg", "--purge", "sniproxy-swift")
+    #expect(purge.status == .exited(0) && purge.error.isEmpty, "\(purge.error)")
+    #expect(try debian.output("readlink", "/srv/sniproxy") == "hosts")
 
     try debian.dpkg("--install", try other())
     let install = try debian.machine.start("dpkg", ["--install", package.path])
