@@ -11,7 +11,7 @@ extension Inspector {
       findings.append(
         Finding(
           .note, .bothFlags, "both flags are there: the backend gets a PROXY header of version 2",
-          mends: scene.offers("rm \(shellPath(join(host.path, Self.version1)))", on: host.status)))
+          mends: scene.offers("rm \(shellPath(join(host.path, Self.version1)))", inside: host)))
     }
     findings += unknownFiles(scene)
     if scene.header != nil, verdict != .unreachable, verdict.refusal == nil, let forgeable = forgeable(scene) {
@@ -57,7 +57,7 @@ extension Inspector {
           mends: scene.offers(
             isThere
               ? "rm \(shellPath(join(host.path, file)))   # if it is of no use: \(shellWord(meant)) is there already"
-              : "mv -nT \(shellPath(join(host.path, file))) \(shellPath(join(host.path, meant)))", on: host.status)))
+              : "mv -nT \(shellPath(join(host.path, file))) \(shellPath(join(host.path, meant)))", inside: host)))
     }
     if !scene.areAllFiles {
       findings.append(
@@ -80,7 +80,7 @@ extension Inspector {
       .warning, .forgeable,
       "every user of this machine may write to \(shellWord(end.path)) (\(Self.rights(end.status))), and so send it a PROXY header "
         + "with an address that they make up",
-      mends: scene.offers(keep + [close], on: end.status))
+      mends: scene.offers(keep + [close], on: end))
   }
 
   // MARK: - The whole tree
@@ -93,7 +93,9 @@ extension Inspector {
         Finding(
           .problem, .hostsOpenToAll,
           "anybody may replace the entries of others in the hosts directory (\(Self.rights(status)))",
-          mends: ["chmod +t \(shellPath(path))", "chmod o-w \(shellPath(path))"]))
+          mends: ["+t", "o-w"].flatMap {
+            replacers.offers(["chmod \($0) \(shellPath(path))"], on: status, to: settings.reader)
+          }))
     }
     if !hosts.directory.mayBeSearched {
       let list = hosts.directory.accessList
@@ -103,7 +105,9 @@ extension Inspector {
           .problem, .noPermission,
           "\(Self.person(effectiveUser)) may not search the hosts directory (\(Self.rights(status, list))): every client is "
             + "refused",
-          mends: [opening.byList, opening.byMode].compactMap(\.self)))
+          mends: [opening.byList, opening.byMode].compactMap(\.self).flatMap {
+            replacers.offers([$0], on: status, to: settings.reader)
+          }))
     }
     if effectiveUser == 0 {
       findings.append(

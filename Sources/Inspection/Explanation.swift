@@ -63,13 +63,14 @@ extension Inspector {
         return Finding(
           .problem, .noEntry,
           "there is no such entry in the hosts directory, but \(shellWord(meant)), which no client can ask for",
-          mends: ["mv -nT \(shellPath(shown(meant))) \(shellPath(shown(entry)))"])
+          mends: renames(meant, entry))
       }
       let near = nearest(entry, in: names)
       let hint = near.map { ": is \(shellWord($0)) meant?" } ?? ""
       return Finding(
         .problem, .noEntry, "there is no such entry in the hosts directory\(hint)",
-        mends: ["mkdir -m 755 \(shellPath(shown(entry)))"])
+        mends: replacers.adding(nil, in: status).offers(
+          ["mkdir -m 755 \(shellPath(shown(entry)))"], on: status, to: settings.reader))
     }
     if case .link = first.kind {
       let link = scene.way.stops.last { if case .link = $0.kind { true } else { false } } ?? first
@@ -96,7 +97,7 @@ extension Inspector {
     }
     return Finding(
       .problem, .noSocket, "there is no tls-socket in \(shellWord(host.path)), but \(shellWord(meant))",
-      mends: scene.offers("mv -nT \(shellPath(join(host.path, meant))) \(shellPath(socket))", on: host.status))
+      mends: scene.offers("mv -nT \(shellPath(join(host.path, meant))) \(shellPath(socket))", inside: host))
   }
 
   private func danglingLink(_ link: Way.Stop, _ way: Way, _ scene: Scene, inPlaceOf noun: String) -> Finding {
@@ -127,13 +128,13 @@ extension Inspector {
   // MARK: - Who may
 
   private func denied(_ scene: Scene, _ entry: [UInt8]) -> Finding {
-    let stop: (path: [UInt8], status: FileStatus, list: AccessList?, isDirectory: Bool)
+    let stop: (path: [UInt8], status: FileStatus, list: AccessList?, isDirectory: Bool, replacers: Replacers)
     if !hosts.directory.mayBeSearched {
-      stop = (path, status, hosts.directory.accessList, true)
+      stop = (path, status, hosts.directory.accessList, true, replacers)
     } else if let closed = scene.way.stops.first(where: {
       !$0.isPermitted && ($0.kind == .directory || $0.path == scene.way.end?.path)
     }) {
-      stop = (closed.path, closed.status, closed.list, closed.kind == .directory)
+      stop = (closed.path, closed.status, closed.list, closed.kind == .directory, closed.replacers)
     } else {
       return Finding(
         .problem, .noPermission,
@@ -141,10 +142,10 @@ extension Inspector {
       )
     }
     let opening = Opening(stop.isDirectory ? .search : .write, of: stop.path, stop.status, stop.list)
-    var mends = opening.byList.map { scene.offers($0, on: stop.status) } ?? []
+    var mends = opening.byList.map { scene.offers([$0], on: stop.status, stop.replacers) } ?? []
     // Who may write to a backend that believes PROXY headers can make up addresses.
     if let byMode = opening.byMode, stop.isDirectory || scene.header == nil || opening.modeIsOwners {
-      mends += scene.offers(byMode, on: stop.status)
+      mends += scene.offers([byMode], on: stop.status, stop.replacers)
     }
     // Nobody is to open for a user what they led their name to.
     let leader =
@@ -192,7 +193,7 @@ extension Inspector {
       Finding(
         .problem, .openToAll,
         "this name leads through \(shellWord(stop.path)) (\(Self.rights(stop.status))), in which anybody may change anything",
-        mends: ["o-w", "+t"].flatMap { scene.offers("chmod \($0) \(shellPath(stop.path))", on: stop.status) })
+        mends: ["o-w", "+t"].flatMap { scene.offers(["chmod \($0) \(shellPath(stop.path))"], on: stop) })
     }
   }
 
@@ -206,9 +207,9 @@ extension Inspector {
         .problem, .notASocket, "\(shellWord(end.path)) is \(end.status.noun), and not a socket",
         // What a link leads to may be anything, and is not to be removed.
         mends: scene.socketLink == nil
-          ? scene.offers(
-            "\(remove) \(shellPath(end.path))   # and let the backend listen there", on: scene.way.host?.status)
-          : [])
+          ? scene.way.host.map {
+            scene.offers("\(remove) \(shellPath(end.path))   # and let the backend listen there", inside: $0)
+          } ?? [] : [])
     }
     return Finding(
       .problem, .nobodyListens,

@@ -23,6 +23,8 @@ package struct Inspector: ~Copyable {
   let status: FileStatus
   /// Whether others may search it, and each directory above it: the root directory first.
   private let areOpenToOthers: [Bool]
+  /// Of its path.
+  let replacers: Replacers
   private var way: SocketPath
   /// How often full backlogs may still be waited for, all together.
   private var patience = Self.mostWaitsInAll
@@ -35,6 +37,7 @@ package struct Inspector: ~Copyable {
     self.way = way
     status = try hosts.directory.status
     areOpenToOthers = Self.areOpenToOthers(hosts.directory)
+    replacers = .along(self.path)
   }
 
   /// False for what cannot be found out.
@@ -96,8 +99,14 @@ package struct Inspector: ~Copyable {
     guard name.count > 253 || (try? hosts.directory.status(of: name)) == nil else {
       return [Finding(flaw.severity, flaw.code, "\(flaw.text); \(shellWord(name)) is there already")]
     }
-    let mend = "mv -nT \(shellPath(shown(entry))) \(shellPath(shown(name)))"
-    return [Finding(flaw.severity, flaw.code, flaw.text, mends: [mend])]
+    return [Finding(flaw.severity, flaw.code, flaw.text, mends: renames(entry, name))]
+  }
+
+  /// The command that gives an entry another name.
+  func renames(_ entry: [UInt8], _ name: [UInt8]) -> [String] {
+    guard let file = try? hosts.directory.status(of: entry) else { return [] }
+    return replacers.adding(file, in: status).offers(
+      ["mv -nT \(shellPath(shown(entry))) \(shellPath(shown(name)))"], on: file, to: settings.reader)
   }
 
   /// The path of an entry, as short as it can be typed.
@@ -208,17 +217,23 @@ package struct Inspector: ~Copyable {
       return way.stops.drop { $0.path != socket }.last { if case .link = $0.kind { true } else { false } }
     }
 
-    /// The command, unless somebody else than the owner of what it changes has a say in where the name leads: nobody is to be
-    /// talked into doing a user's will on what is not theirs. What the user may replace by a link meanwhile is changed as that
-    /// user only.
-    func offers(_ command: String, on status: FileStatus?) -> [String] { offers([command], on: status) }
+    /// Commands that belong together and change this, unless somebody else than its owner has a say in where the name leads:
+    /// nobody is to be talked into doing a user's will on what is not theirs. What a user may replace by a link meanwhile is
+    /// changed as that user only.
+    ///
+    /// - Parameter path: the path that they change.
+    func offers(_ commands: [String], on stop: Way.Stop) -> [String] {
+      offers(commands, on: stop.status, stop.replacers)
+    }
 
-    /// The same of commands that belong together.
-    func offers(_ commands: [String], on status: FileStatus?) -> [String] {
-      guard users.allSatisfy({ $0 == status?.owner }) else { return [] }
-      guard let user = users.first, user != reader else { return [commands.joined(separator: " && ")] }
-      guard reader == 0, userName(user) != nil else { return [] }
-      return [commands.map { "runuser -u \(Inspector.name(user)) -- \($0)" }.joined(separator: " && ")]
+    func offers(_ commands: [String], on status: FileStatus, _ replacers: Replacers) -> [String] {
+      guard users.allSatisfy({ $0 == status.owner }) else { return [] }
+      return replacers.adding(users).offers(commands, on: status, to: reader)
+    }
+
+    /// The same of a command that changes what is in the host directory.
+    func offers(_ command: String, inside host: Way.Stop) -> [String] {
+      offers([command], on: host.status, host.replacers.adding(allOf: host.status))
     }
 
     /// True if there is a directory in the socket's place.
@@ -229,7 +244,8 @@ package struct Inspector: ~Copyable {
 
   private mutating func survey(_ entry: [UInt8]) -> Scene {
     var scene = Scene(reader: settings.reader)
-    let recorder = WayRecorder(from: path == Array(".".utf8) ? [] : path, areOpen: areOpenToOthers)
+    let recorder = WayRecorder(
+      from: path == Array(".".utf8) ? [] : path, areOpen: areOpenToOthers, status, replacers)
     var trail = Trail(from: hosts.directory)
     trail.observer = { recorder.note($0) }
     do throws(Refusal) {

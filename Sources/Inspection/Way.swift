@@ -17,6 +17,8 @@ package struct Way {
     /// True if this process may search the directory, or write to the file.
     package let isPermitted: Bool
     package let list: AccessList?
+    /// Of what its path names.
+    let replacers: Replacers
   }
 
   package internal(set) var stops: [Stop] = []
@@ -49,13 +51,18 @@ final class WayRecorder {
   private var isBelowRoot = false
   /// For the directory that was reached and each one above it: whether others may search it.
   private var areOpen: [Bool]
+  /// The same directories from the start or the root on, each with who can replace it.
+  private var steps: [(status: FileStatus, replacers: Replacers)]
 
   /// - Parameters:
   ///   - path: of the hosts directory.
   ///   - areOpen: whether others may search each directory above it, and it, which comes last.
-  init(from path: [UInt8], areOpen: [Bool]) {
+  ///   - status: of the hosts directory.
+  ///   - replacers: of its path.
+  init(from path: [UInt8], areOpen: [Bool], _ status: FileStatus, _ replacers: Replacers) {
     place = path
     self.areOpen = areOpen
+    steps = [(status, replacers)]
   }
 
   func note(_ step: Trail.Step) {
@@ -64,15 +71,16 @@ final class WayRecorder {
       place = [Self.slash]
       (depth, isBelowRoot, way.leavesTree) = (0, true, true)
       areOpen = [status.isGrantedToOthers(.search)]
-      add(place, .directory, status, isSearched, list)
+      steps = [(status, Replacers())]
+      add(place, .directory, status, isSearched, list, Replacers())
     case .directory(let name, let status, let isSearched, let list):
-      enter(name, isOpen: status.isGrantedToOthers(.search))
-      add(place, .directory, status, isSearched, list)
+      enter(name, status)
+      add(place, .directory, status, isSearched, list, steps.last!.replacers)
     case .link(let name, let status, let text):
       if text == nil { way.leavesTree = true }
-      add(path(to: name), .link(text), status, true, nil)
+      add(path(to: name), .link(text), status, true, nil, replacers(of: status))
     case .file(let name, let status, let isWritten, let list):
-      add(path(to: name), .file, status, isWritten, list)
+      add(path(to: name), .file, status, isWritten, list, replacers(of: status))
       way.isOpenToOthers = areOpen.allSatisfy { $0 }
     case .lost(let name, let error):
       way.lost = (path(to: name), error)
@@ -81,29 +89,40 @@ final class WayRecorder {
 
   func reachedHost() { way.host = way.end }
 
-  private func enter(_ name: [UInt8], isOpen: Bool) {
+  private func enter(_ name: [UInt8], _ status: FileStatus) {
     guard name == Self.parent else {
+      steps.append((status, replacers(of: status)))
       place = path(to: name)
       depth += 1
-      areOpen.append(isOpen)
+      areOpen.append(status.isGrantedToOthers(.search))
       return
     }
     if areOpen.count > 1 { areOpen.removeLast() }
     if depth > 0 {
       depth -= 1
+      steps.removeLast()
       let cut = place.lastIndex(of: Self.slash)
       place = Array(place[..<(cut ?? 0)])
       if cut == 0 { place = [Self.slash] }
     } else if !isBelowRoot {
       way.leavesTree = true
       place = path(to: name)
+      // Where this leads nobody can change.
+      steps = [(status, steps[0].replacers)]
     }
   }
 
+  /// Of a step from the directory that was reached.
+  private func replacers(of status: FileStatus) -> Replacers {
+    steps.last!.replacers.adding(status, in: steps.last!.status)
+  }
+
   private func add(
-    _ path: [UInt8], _ kind: Way.Stop.Kind, _ status: FileStatus, _ isPermitted: Bool, _ list: AccessList?
+    _ path: [UInt8], _ kind: Way.Stop.Kind, _ status: FileStatus, _ isPermitted: Bool, _ list: AccessList?,
+    _ replacers: Replacers
   ) {
-    let stop = Way.Stop(path: path, kind: kind, status: status, isPermitted: isPermitted, list: list)
+    let stop = Way.Stop(
+      path: path, kind: kind, status: status, isPermitted: isPermitted, list: list, replacers: replacers)
     way.stops.append(stop)
     way.end = stop
   }

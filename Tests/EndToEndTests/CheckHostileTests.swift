@@ -63,6 +63,65 @@ struct CheckHostileTests {
     }
   }
 
+  /// What is beside it may be a link to anything by the time that the command runs.
+  @Test(.requiresRoot) func `no command changes what others can replace`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("a.test", flags: .v1, .v2).answer("a")
+    try hosts.addBackend("Upper.test").answer("a")
+    let socketLink = try hosts.add("link.test").socket
+    let socket = "\(hosts.path)/a.test/tls-socket"
+    let directory = "\(hosts.path)/a.test"
+    func mends(_ name: String = "a.test", _ options: [String] = ["--user", "4000"]) throws -> [String] {
+      try Check(hosts, options).entry(name).mends
+    }
+    try mode(socket, 0o700)
+    #expect(try mends().contains { $0.hasPrefix("setfacl ") }, "only root's")
+    #expect(try mends("Upper.test").contains { $0.hasPrefix("mv ") }, "only root's")
+    // By anybody, and by a group.
+    for bits in [0o777, 0o775] {
+      try mode(hosts.path, bits)
+      #expect(try mends().isEmpty && mends("Upper.test").isEmpty)
+      let none = try Check(hosts, ["--user", "4000"], names: ["none.test"]).entry("none.test")
+      #expect(none.codes == ["no-entry"] && none.mends.isEmpty)
+      try mode(hosts.path, 0o755)
+    }
+    let above = try Scratch.current.directory("above")
+    let below = HostsDirectory(path: "\(above)/below")
+    try FileManager.default.createDirectory(atPath: below.path, withIntermediateDirectories: false)
+    try below.addBackend("a.test").answer("a")
+    try mode("\(below.path)/a.test/tls-socket", 0o700)
+    #expect(try !Check(below, ["--user", "4000"]).entry("a.test").mends.isEmpty)
+    try mode(above, 0o777)
+    #expect(try Check(below, ["--user", "4000"]).entry("a.test").mends.isEmpty, "above the hosts directory")
+    let inside = try Child(
+      try Program.path("sniproxy-check"), ["--user", "4000"], workingDirectory: below.path)
+    _ = try inside.wait()
+    #expect(inside.output.contains("mend: setfacl -m u:4000:w a.test/tls-socket"), "\(inside.output)")
+    // In a sticky directory, by the owner of what is there.
+    for path in [directory, hosts.path] { try mode(path, 0o1777) }
+    #expect(try mends().allSatisfy { !$0.hasPrefix("rm ") } && !mends().isEmpty)
+    for path in [directory, hosts.path] { try mode(path, 0o755) }
+    for (user, expected) in [(uid_t(1), "runuser -u daemon -- "), (4321, nil)] {
+      let shared = try Scratch.current.directory("sticky")
+      try mode(shared, 0o1777)
+      try Listener(.unix("\(shared)/s")).answer("a")
+      try mode("\(shared)/s", 0o700)
+      unsafe chown("\(shared)/s", user, user)
+      unlink(socketLink)
+      try link(socketLink, to: "\(shared)/s")
+      let offered = try mends("link.test")
+      if let expected {
+        #expect(!offered.isEmpty && offered.allSatisfy { $0.hasPrefix(expected) }, "\(offered)")
+      } else {
+        #expect(offered.isEmpty, "\(offered)")
+      }
+    }
+  }
+
+  private func mode(_ path: String, _ mode: Int) throws {
+    try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+  }
+
   @Test func `a host directory with many files is no burden`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("a.test").answer("a")
