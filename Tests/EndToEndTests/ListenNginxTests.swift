@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// An unmodified nginx with `sniproxy-listen`, through its whole life.
+/// An unmodified nginx with `sniproxy-listen` behind sniproxy, through its whole life.
 @Suite(.scratch, .requires("nginx", "openssl", "curl", "python3")) struct ListenNginxTests {
   @Test func `workers serve with the client's address, through a reload and an upgrade of the binary`() throws {
     let nginx = try HandedNginx()
@@ -40,7 +40,8 @@ private final class HandedNginx {
   let environment: [String: String]
 
   init() throws {
-    host = try Scratch.current.directory("host")
+    let hosts = try HostsDirectory()
+    host = try hosts.add("example.com").path
     directory = try Scratch.current.directory("nginx")
     let certificate = try Certificate("example.com")
     let configuration = """
@@ -84,7 +85,7 @@ private final class HandedNginx {
     }
     guard try started.wait() == .exited(0) else { throw Failure("nginx: \(started.error)\(errors)") }
     try eventually("its process") { (try? master) != nil }
-    handing = try HandingOver(to: host)
+    proxy = try Proxy(hosts)
   }
 
   var errors: String { (try? String(contentsOfFile: "\(directory)/error.log", encoding: .utf8)) ?? "" }
@@ -102,7 +103,7 @@ private final class HandedNginx {
     for _ in 0..<count {
       let curl = try run(
         "curl", "--silent", "--show-error", "--insecure", "--interface", "127.0.0.7", "--max-time", "20",
-        "https://127.0.0.1:\(handing.port)/")
+        "--resolve", "example.com:\(proxy.port):127.0.0.1", "https://example.com:\(proxy.port)/")
       let words = curl.output.split { $0.isWhitespace }
       guard curl.status == .exited(0), words.count == 2 else { throw Failure("\(curl) \(errors)") }
       answers.workers.insert(words[0])
@@ -112,7 +113,7 @@ private final class HandedNginx {
   }
 
   private let directory: String
-  private var handing: HandingOver!
+  private var proxy: Proxy!
 }
 
 private func number(in file: String) throws -> pid_t {
