@@ -30,35 +30,6 @@ static bool is_trusted(int peer, const struct listener *listener) {
   return credentials.uid == 0 || (credentials.uid == listener->user && listener->user != NOBODY);
 }
 
-// The descriptor of a message that carries exactly one; -1 with errno if there is none. Others are closed.
-static int receive(int peer, int flags) {
-  // What the message says of the client, its socket says itself.
-  char byte;
-  struct iovec data = {.iov_base = &byte, .iov_len = 1};
-  _Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
-  struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-  ssize_t result;
-  do {
-    result = recvmsg(peer, &message, MSG_DONTWAIT | flags);
-  } while (result == -1 && errno == EINTR);
-  if (result == -1) return -1;
-
-  int received = -1, count = 0;
-  for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part != NULL; part = CMSG_NXTHDR(&message, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    for (size_t place = CMSG_LEN(0); place + sizeof(int) <= part->cmsg_len; place += sizeof(int), count++) {
-      int descriptor;
-      memcpy(&descriptor, (char *)part + place, sizeof descriptor);
-      if (received != -1) close(received);
-      received = descriptor;
-    }
-  }
-  if (count == 1 && (message.msg_flags & MSG_CTRUNC) == 0) return received;
-  if (received != -1) close(received);
-  errno = EPROTO;
-  return -1;
-}
-
 static bool is_client(int descriptor, union address *address) {
   return option_of(descriptor, SOL_SOCKET, SO_TYPE) == SOCK_STREAM &&
          ORIGINAL(getpeername)(descriptor, &address->any, &(socklen_t){sizeof *address}) == 0 &&
@@ -72,14 +43,14 @@ static int take(int peer, const struct listener *listener, int flags, int64_t *d
                 socklen_t room) {
   if (!is_trusted(peer, listener)) return none;
   int on_exec = flags & SOCK_CLOEXEC ? MSG_CMSG_CLOEXEC : 0;
-  int client = receive(peer, on_exec);
+  int client = receive_descriptor(peer, on_exec);
   while (client == -1 && errno == EAGAIN) {
     int64_t time = now();
     if (*deadline == 0) *deadline = time + patience;
     if (time >= *deadline) return none;
     struct timespec rest = {.tv_nsec = *deadline - time};
     ppoll(&(struct pollfd){.fd = peer, .events = POLLIN}, 1, &rest, NULL);
-    client = receive(peer, on_exec);
+    client = receive_descriptor(peer, on_exec);
   }
   if (client == -1) return none;
   if (!is_client(client, address) || fcntl(client, F_SETFL, flags & SOCK_NONBLOCK ? O_NONBLOCK : 0) == -1) {

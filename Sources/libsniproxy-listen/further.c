@@ -38,18 +38,6 @@ static bool reach(int peer, const struct listener *listener) {
          (credentials.uid == 0 || credentials.uid == geteuid());
 }
 
-static bool hand_over(int client, int peer) {
-  struct iovec data = {.iov_base = "", .iov_len = 1};
-  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof client)] = {0};
-  struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-  struct cmsghdr *part = CMSG_FIRSTHDR(&message);
-  part->cmsg_level = SOL_SOCKET;
-  part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(sizeof client);
-  memcpy(CMSG_DATA(part), &client, sizeof client);
-  return sendmsg(peer, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
-}
-
 // Whether a client of the other family went to a listener for that: the one for the very address to which it came, or
 // else the one for every address.
 bool pass_on(int client, const struct listener *listener) {
@@ -71,7 +59,7 @@ bool pass_on(int client, const struct listener *listener) {
     other.address.four.sin_port = port_of(&listener->address);
     reached = reach(peer, &other);
   }
-  bool passed = reached && hand_over(client, peer);
+  bool passed = reached && send_descriptor(peer, client);
   close(peer);
   return passed;
 }

@@ -83,6 +83,16 @@ void complain(in_port_t, const char *subject, const char *why, const char *what_
 int check(in_port_t);
 int make_listener(const struct listener *, int backlog);
 
+// message.c
+int receive_descriptor(int peer, int flags);
+bool send_descriptor(int peer, int descriptor);
+
+// bound.c
+int make_bound(const struct listener *);
+bool is_bound(int descriptor);
+int take_out(int bound);
+void put_back(int bound, int listener);
+
 // further.c
 int make_further_listener(const struct listener *, int backlog);
 bool pass_on(int client, const struct listener *);

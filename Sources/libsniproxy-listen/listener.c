@@ -5,27 +5,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-// A socket that was bound and does not listen yet. Until then it stays the TCP socket that it is. None is ever freed:
-// nobody tells when such a socket is closed, and servers bind few.
-struct bound {
-  uint64_t cookie;
-  struct listener listener;
-  const struct bound *next;
-};
-
-static _Atomic(const struct bound *) bounds;
-
-static const struct bound *find_bound(int descriptor) {
-  const struct bound *bound = atomic_load(&bounds);
-  if (bound == NULL) return NULL;
-  uint64_t cookie = cookie_of(descriptor);
-  while (bound != NULL && bound->cookie != cookie) bound = bound->next;
-  return bound;
-}
 
 // Whether to bind the socket there is for this library to do. If so, what the address is.
 static bool is_ours(int descriptor, const struct sockaddr *to, socklen_t length, union address *address) {
@@ -54,18 +35,20 @@ enum part { first, duplicate, further, in_use };
 
 static bool has_port(int descriptor, const void *address) {
   struct listener listener;
-  return is_listener(descriptor, &listener) && port_of(&listener.address) == port_of(address);
+  return is_listener(descriptor, &listener) && !is_bound(descriptor) && port_of(&listener.address) == port_of(address);
 }
 
 static bool has_address(int descriptor, const void *address) {
   struct listener listener;
-  return is_listener(descriptor, &listener) && same_address(&listener.address, address);
+  return is_listener(descriptor, &listener) && !is_bound(descriptor) && same_address(&listener.address, address);
 }
 
 // The twin is the listener that the server has already.
 static enum part part_of(int descriptor, const union address *address, int *twin) {
   *twin = find_descriptor(has_address, address);
-  if (*twin != -1) return option_of(descriptor, SOL_SOCKET, SO_REUSEPORT) > 0 ? duplicate : in_use;
+  int reuses = 0;
+  if (*twin != -1) getsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &reuses, &(socklen_t){sizeof reuses});
+  if (*twin != -1) return reuses ? duplicate : in_use;
   *twin = find_descriptor(has_port, address);
   return *twin == -1 ? first : further;
 }
@@ -75,40 +58,12 @@ static int refuse(int error) {
   return -1;
 }
 
-EXPORTED int bind(int descriptor, __CONST_SOCKADDR_ARG to, socklen_t length) {
-  union address address;
-  if (!is_ours(descriptor, to.__sockaddr__, length, &address)) return ORIGINAL(bind)(descriptor, to, length);
-  in_port_t port = port_of(&address);
-  if (is_misconfigured()) {
-    complain(port, "SNIPROXY_HANDOFF", "cannot be understood",
-             "write PORT=DIRECTORY, more after a comma, with a backslash before each comma or backslash of a name");
-    return refuse(EINVAL);
-  }
-  if (find_bound(descriptor) != NULL) return refuse(EINVAL);
-  uid_t user;
-  if (!trusted_user(&user)) {
-    complain(port, "SNIPROXY_HANDOFF_USER", "there is no such user", "name the user that sniproxy runs as");
-    return refuse(EINVAL);
-  }
-  int twin;
-  enum part part = part_of(descriptor, &address, &twin);
-  int error = part == in_use ? EADDRINUSE : part == first ? check(port) : 0;
-  if (error != 0) return refuse(error);
-
-  struct bound *bound = malloc(sizeof *bound);
-  if (bound == NULL) return -1;
-  *bound = (struct bound){.cookie = cookie_of(descriptor), .listener = {.address = address, .user = user}, .next = atomic_load(&bounds)};
-  while (!atomic_compare_exchange_weak(&bounds, &bound->next, bound)) {
-  }
-  return 0;
-}
-
 struct replacement {
   uint64_t cookie;
   int made;
 };
 
-// Puts the listener in the place of the server's own socket, if the descriptor is one of it, and keeps the descriptor's
+// Puts it in the place of the server's own socket, if the descriptor is one of it, and keeps the descriptor's
 // flag.
 static bool replace_one(int descriptor, const void *context) {
   const struct replacement *replacement = context;
@@ -126,36 +81,73 @@ static int replace(int descriptor, int made) {
   return 0;
 }
 
+static int take_place(int descriptor, int made) {
+  int result = replace(descriptor, made), error = errno;
+  close(made);
+  errno = error;
+  return result;
+}
+
+EXPORTED int bind(int descriptor, __CONST_SOCKADDR_ARG to, socklen_t length) {
+  union address address;
+  if (!is_ours(descriptor, to.__sockaddr__, length, &address)) return ORIGINAL(bind)(descriptor, to, length);
+  in_port_t port = port_of(&address);
+  if (is_misconfigured()) {
+    complain(port, "SNIPROXY_HANDOFF", "cannot be understood",
+             "write PORT=DIRECTORY, more after a comma, with a backslash before each comma or backslash of a name");
+    return refuse(EINVAL);
+  }
+  uid_t user;
+  if (!trusted_user(&user)) {
+    complain(port, "SNIPROXY_HANDOFF_USER", "there is no such user", "name the user that sniproxy runs as");
+    return refuse(EINVAL);
+  }
+  int twin;
+  enum part part = part_of(descriptor, &address, &twin);
+  int error = part == in_use ? EADDRINUSE : part == first ? check(port) : 0;
+  if (error != 0) return refuse(error);
+
+  struct listener listener = {.address = address, .user = user};
+  int made = make_bound(&listener);
+  return made == -1 ? -1 : take_place(descriptor, made);
+}
+
 static bool is_shut_down(int descriptor) {
   struct pollfd state = {.fd = descriptor, .events = POLLRDHUP};
   return poll(&state, 1, 0) == 1 && (state.revents & POLLRDHUP) != 0;
 }
 
-EXPORTED int listen(int descriptor, int backlog) {
-  const struct bound *bound = find_bound(descriptor);
-  struct listener listener;
-  enum part part = first;
+static int make(int descriptor, struct listener *listener, int backlog) {
   int twin;
-  if (bound != NULL) {
-    listener = bound->listener;
-    part = part_of(descriptor, &listener.address, &twin);
-    struct listener other;
-    listener.key = part == further && is_listener(twin, &other) ? other.key : new_key();
-  } else if (is_listener(descriptor, &listener) && is_named(port_of(&listener.address)) && is_shut_down(descriptor)) {
-    // A TCP listener that was shut down can listen again, as HAProxy's do; a Unix one needs a successor.
-    if (listener.further) part = further;
-  } else {
-    return ORIGINAL(listen)(descriptor, backlog);
-  }
-
+  enum part part = part_of(descriptor, &listener->address, &twin);
   if (part == in_use) return refuse(EADDRINUSE);
-  if (part == duplicate) return replace(descriptor, twin);
-  int made = (part == first ? make_listener : make_further_listener)(&listener, backlog);
-  if (made == -1) return -1;
-  int result = replace(descriptor, made), error = errno;
-  close(made);
-  errno = error;
-  return result;
+  if (part == duplicate) return fcntl(twin, F_DUPFD_CLOEXEC, 0);
+  if (part == first) return make_listener(listener, backlog);
+  struct listener other;
+  if (is_listener(twin, &other)) listener->key = other.key;
+  return make_further_listener(listener, backlog);
+}
+
+EXPORTED int listen(int descriptor, int backlog) {
+  struct listener listener;
+  if (!is_listener(descriptor, &listener) || !is_named(port_of(&listener.address)))
+    return ORIGINAL(listen)(descriptor, backlog);
+  if (is_bound(descriptor)) {
+    int made = take_out(descriptor);
+    if (made != -1)
+      ORIGINAL(listen)(made, backlog);
+    else if (errno != EPROTO)
+      return refuse(EADDRINUSE);
+    else
+      made = make(descriptor, &listener, backlog);
+    int error = errno;
+    put_back(descriptor, made);
+    return made == -1 ? refuse(error) : take_place(descriptor, made);
+  }
+  if (!is_shut_down(descriptor)) return ORIGINAL(listen)(descriptor, backlog);
+  // A TCP listener that was shut down can listen again, as HAProxy's do; a Unix one needs a successor.
+  int made = (listener.further ? make_further_listener : make_listener)(&listener, backlog);
+  return made == -1 ? -1 : take_place(descriptor, made);
 }
 
 // The kernel keeps for a client's socket whether the server is to see it in the other family: by an option that means
@@ -202,8 +194,7 @@ EXPORTED int getsockname(int descriptor, __SOCKADDR_ARG room, socklen_t *length)
     return 0;
   }
   if (!is_internet(&address)) return ORIGINAL(getsockname)(descriptor, room, length);
-  const struct bound *bound = port_of(&address) == 0 ? find_bound(descriptor) : NULL;
-  return tell(descriptor, bound != NULL ? &bound->listener.address : &address, to, length);
+  return tell(descriptor, &address, to, length);
 }
 
 EXPORTED int getpeername(int descriptor, __SOCKADDR_ARG room, socklen_t *length) {
