@@ -4,15 +4,19 @@ import Wire
 /// Keeps the account of one connection while it is open.
 final class AccountKeeper {
   private var account: Account
-  private let accepted = monotonicNow()
+  /// Nanoseconds of the monotonic clock, as for the histograms of the status file.
+  private let accepted: Int64
   private var header: UInt64 = 0
   private var isEnded = false
 
-  init(_ account: Account) { self.account = account }
+  init(_ account: Account, accepted: Int64) {
+    self.account = account
+    self.accepted = accepted
+  }
 
   /// - Parameter message: the ClientHello's.
-  func helloComplete(_ hello: ClientHello, _ message: [UInt8]) {
-    account.helloTime = monotonicNow() - accepted
+  func helloComplete(_ hello: ClientHello, _ message: [UInt8], at now: Int64) {
+    account.helloTime = now - accepted
     account.request = Request(hello)
     if account.isFingerprinted { account.request.fingerprint = (try? Fingerprint(message: message))?.ja4 }
   }

@@ -70,7 +70,8 @@ struct Session: ~Copyable {
     connection.begin(accepted.takeSocket(), listener.kind)
     if engine.settings.accessLog {
       account = AccountKeeper(
-        Account(client: endpoint, listener: listener.name, isFingerprinted: engine.settings.logFingerprint))
+        Account(client: endpoint, listener: listener.name, isFingerprinted: engine.settings.logFingerprint),
+        accepted: engine.now)
     }
     let greeting = Greeting(client: endpoint, listener, now: engine.now)
     enter(.greeting(greeting), engine)
@@ -145,8 +146,8 @@ struct Session: ~Copyable {
     do throws(Errno) {
       let progress = try greeting.read(from: connection.client, through: engine.ferry.buffer, reading)
       if let hello = greeting.hello {
-        account?.helloComplete(hello, greeting.message)
         greeting.completed = monotonicNow()
+        account?.helloComplete(hello, greeting.message, at: greeting.completed)
         engine.tally.took(.hello, greeting.completed - greeting.accepted)
       }
       switch progress {

@@ -72,6 +72,20 @@ struct AccessLogTests {
     }
   }
 
+  @Test func `its time of the hello is the one that is counted`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("shop.example").answer("answer")
+    let counted = try CountedProxy(hosts, options: ["--access-log"])
+    for number in 1...5 {
+      let before = try counted.status()["total.sum.hello"]
+      #expect(try counted.proxy.ask("shop.example") == "answer")
+      let line = try AccessLine.all(number, of: counted.proxy)[number - 1]
+      let told = try #require(line["hello"].flatMap(Double.init))
+      let microseconds = try (counted.status()["total.sum.hello"] - before) / 1000
+      #expect(Int((told * 1e6).rounded()) == microseconds)
+    }
+  }
+
   @Test func `protocols cannot be forged, and many are cut short`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("a.example").answer("answer")
