@@ -79,6 +79,9 @@ package final class Proxy: Sendable {
     return states.contains(.failed) ? .failed : states.min { $0.rawValue < $1.rawValue } ?? .failed
   }
 
+  /// Connections that the end of the program has cut.
+  package var cuts: Int { workers.reduce(0) { $0 + $1.tally.cuts } }
+
   /// The last turn of the loop that turned longest ago (nanoseconds of the monotonic clock).
   package var oldestTurn: Int64 { workers.map(\.tally.lastTurn).min() ?? .max }
 }

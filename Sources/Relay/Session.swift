@@ -124,10 +124,15 @@ struct Session: ~Copyable {
 
   /// What the program's end leaves unfinished.
   mutating func cut(_ engine: inout Engine) {
-    if case .free = stage { return }
-    if isHandingOver {
+    switch stage {
+    case .free: return
+    case .handingOver:
       _ = over(.handedOver, &engine)
       return
+    case .lingering where !owesAnswer:
+      _ = over(.finished, &engine)
+      return
+    case .greeting, .connecting, .relaying, .lingering, .resetting: break
     }
     engine.tally.cutAtStop()
     if isRelaying { engine.tally.relayEnded(.stop) }
@@ -312,12 +317,13 @@ struct Session: ~Copyable {
 
   /// A client that is slow to take a backend's last bytes gets the time it needs, as it would while relaying.
   private mutating func lingeredLongEnough(_ engine: inout Engine) -> Fate {
-    guard connection.download.delivered > 0, connection.client.unacknowledged > 0 else {
-      return over(.finished, &engine)
-    }
+    guard owesAnswer else { return over(.finished, &engine) }
     engine.deadlines.set(.linger, for: slot, now: engine.now)
     return .lives
   }
+
+  /// Whether the client has not got all of what a backend said.
+  private var owesAnswer: Bool { connection.download.delivered > 0 && connection.client.unacknowledged > 0 }
 
   private mutating func resetWhenDelivered(looks: Int, _ engine: inout Engine) -> Fate {
     // A Unix socket has no reset to send.

@@ -76,6 +76,8 @@ public struct Tally: Sendable {
   package func relayEnded(_ end: RelayEnd) { add(1, at: Layout.Worker.ends + end.rawValue) }
 
   package func cutAtStop() { add(1, at: Layout.Worker.cutAtStop) }
+  /// How many it has counted of these.
+  package var cuts: Int { Int(truncatingIfNeeded: words[Layout.Worker.cutAtStop]) }
 
   private func add(_ more: UInt64, at place: Int) { words[place] &+= more }
 

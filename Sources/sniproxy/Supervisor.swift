@@ -190,12 +190,14 @@ struct Supervisor: ~Copyable {
       if proxy.state.rawValue >= WorkerControl.State.stopped.rawValue, proxy.admission.open == 0 { break }
       if try waitForSignal(until: deadline) != nil { isHurried = true }
     }
-    let cut = proxy.admission.open
+    let open = proxy.admission.open
     proxy.enter(.ending)
     let end = monotonicNow() + Self.endTime
     while proxy.state != .ended, proxy.state != .failed, monotonicNow() < end { try waitForSignal(until: end) }
     ledger.enter(.ended)
     serviceManager.flush(milliseconds: Self.flushTime)
+    // A worker that is stuck counts nothing.
+    let cut = proxy.state == .ended ? proxy.cuts : open
     log.write(.notice, "stopped: \(Self.connections(cut)) cut")
   }
 

@@ -108,6 +108,18 @@ struct CounterTests {
     withExtendedLifetime((cut, silent)) {}
   }
 
+  /// It has had its answer.
+  @Test func `who was refused is not cut at the stop`() throws {
+    let counted = try CountedProxy(try HostsDirectory(), options: ["--drain-timeout", "0.1"])
+    let client = try counted.proxy.connect(Hello("unknown.test"))
+    _ = try client.receive(7)
+    try eventually("it to be closing") { try counted.status()["total.closing"] == 1 }
+    try counted.proxy.stop()
+    #expect(counted.proxy.connectionsCut == 0, "\(counted.proxy.log)")
+    try counted.expect(["accepted": 1, "times.hello": 1, "times.lookUp": 1, "refused.unknown_name": 1])
+    withExtendedLifetime(client) {}
+  }
+
   // MARK: - Refusals
 
   /// One of each that can be had; what is left is a shortage of the machine's.
