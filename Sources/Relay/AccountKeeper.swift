@@ -21,6 +21,9 @@ final class AccountKeeper {
     if account.isFingerprinted { account.request.fingerprint = (try? Fingerprint(message: message))?.ja4 }
   }
 
+  /// - Parameter host: the name of the entry in the hosts directory.
+  func found(_ host: [UInt8]) { account.request.host = host }
+
   /// - Parameters:
   ///   - host: the name of the entry in the hosts directory.
   ///   - header: bytes that the backend gets from us and not from the client.

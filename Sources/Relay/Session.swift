@@ -218,6 +218,7 @@ struct Session: ~Copyable {
       return relayInstead(.backendTimedOut, greeting, reading, &engine)
     }
     greeting.attempts += 1
+    account?.found(engine.hosts.entryName(of: greeting.name!))
     enter(.connecting(greeting), engine)
     engine.deadlines.set(greeting.attempts < Self.soonRetries ? .retrySoon : .retryLater, for: slot, now: engine.now)
     do throws(Errno) {

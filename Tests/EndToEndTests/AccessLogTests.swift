@@ -86,6 +86,20 @@ struct AccessLogTests {
     }
   }
 
+  @Test func `who is cut while the backend's backlog is full has a host`() throws {
+    let hosts = try HostsDirectory()
+    _ = try hosts.addBackend("full.example", backlog: 0)
+    let waiting = try Connection.fillBacklog(of: "\(hosts.path)/full.example/tls-socket")
+    let counted = try CountedProxy(
+      hosts, options: ["--access-log", "--connect-timeout", "60", "--drain-timeout", "0.1"])
+    let client = try counted.proxy.connect(Hello("full.example"))
+    try eventually("it to wait") { try counted.status()["total.waitingForBackend"] == 1 }
+    try counted.proxy.stop()
+    let line = try AccessLine.all(1, of: counted.proxy)[0]
+    #expect(line["end"] == "cut" && line["host"] == "full.example" && line["reason"] == "-", "\(line)")
+    withExtendedLifetime((waiting, client)) {}
+  }
+
   @Test func `protocols cannot be forged, and many are cut short`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("a.example").answer("answer")
