@@ -49,7 +49,7 @@ final class AccountKeeper {
   func close(_ connection: borrowing Connection) -> Account {
     switch account.end {
     case .handedOver, .handoffDropped: break
-    case .finished, .refused, .resetByClient, .resetByBackend, .cut:
+    case .finished, .refused, .resetByClient, .resetByBackend, .cut, .shortage:
       account.uploaded = connection.upload.delivered - min(header, connection.upload.delivered)
       account.downloaded = connection.download.delivered
     }

@@ -37,7 +37,9 @@ package struct Account: Sendable {
     /// The backend has the client's connection; or had it queued, and closed it.
     case handedOver
     case handoffDropped
-    /// By the end of the program, or because the machine has run out of something.
+    /// By the end of the program.
     case cut
+    /// By the proxy, since the machine has run out of something.
+    case shortage
   }
 }

@@ -347,7 +347,7 @@ struct Session: ~Copyable {
     engine.report(.sessionFailed(error))
     engine.tally.relayEnded(.shortage)
     connection.client.resetOnClose()
-    return over(.cut, &engine)
+    return over(.shortage, &engine)
   }
 
   mutating func over(_ end: Account.End?, _ engine: inout Engine) -> Fate {

@@ -17,7 +17,7 @@ extension Account {
       ("total", seconds(totalTime)),
       ("end", end.key),
       ("alert", end.refusal?.alert.map { "\($0.rawValue)" }),
-      ("reason", end.refusal?.kind.key),
+      ("reason", end.reason?.key),
     ]
     if isFingerprinted { pairs.append(("ja4", request.fingerprint)) }
     return "access: " + pairs.map { "\($0.key)=\($0.value ?? "-")" }.joined(separator: " ")
@@ -39,12 +39,21 @@ extension Account.End {
     case .resetByBackend: "reset-by-backend"
     case .handedOver: "handed-over"
     case .handoffDropped: "handoff-dropped"
-    case .cut: "cut"
+    case .cut, .shortage: "cut"
     }
   }
 
   var refusal: Refusal? {
     if case .refused(let refusal) = self { refusal } else { nil }
+  }
+
+  /// What was the matter; a shortage is told as one wherever it is met.
+  var reason: Refusal.Kind? {
+    switch self {
+    case .refused(let refusal): refusal.kind
+    case .shortage: .outOfResources
+    case .finished, .resetByClient, .resetByBackend, .handedOver, .handoffDropped, .cut: nil
+    }
   }
 }
 

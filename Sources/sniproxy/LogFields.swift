@@ -57,9 +57,8 @@ extension Journal.Entry {
 
   fileprivate mutating func add(_ end: Account.End) {
     add("SNIPROXY_END", end.key)
-    guard let refusal = end.refusal else { return }
-    if let alert = refusal.alert { add("SNIPROXY_ALERT", "\(alert.rawValue)") }
-    add("SNIPROXY_REASON", refusal.kind.key)
+    if let alert = end.refusal?.alert { add("SNIPROXY_ALERT", "\(alert.rawValue)") }
+    if let reason = end.reason { add("SNIPROXY_REASON", reason.key) }
   }
 }
 

@@ -100,6 +100,18 @@ struct AccessLogTests {
     withExtendedLifetime((waiting, client)) {}
   }
 
+  @Test(.requires("strace")) func `a shortage is told as the reason of a cut`() throws {
+    let passage = try Passage(options: ["--workers", "1", "--access-log"])
+    let (client, backend) = try passage.connect()
+    let injection = try Injection("recvfrom", "ENOMEM", .always, in: try passage.proxy.vitals.threads("worker"))
+    try client.send("more")
+    let line = try AccessLine.all(1, of: passage.proxy)[0]
+    try injection.end()
+    #expect(line["end"] == "cut" && line["reason"] == "out_of_resources" && line["alert"] == "-", "\(line)")
+    #expect(passage.proxy.log.contains("relay: a connection was cut: Cannot allocate memory (ENOMEM)"))
+    withExtendedLifetime(backend) {}
+  }
+
   @Test func `protocols cannot be forged, and many are cut short`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("a.example").answer("answer")
