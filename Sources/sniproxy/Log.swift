@@ -32,8 +32,6 @@ final class Log: Sendable {
     var isWriting = false
     var clients = Ration()
     var program = Ration()
-    /// Lines about clients that were over their ration.
-    var withheld = 0
     var withheldTold: Int64 = 0
     /// Every line that is dropped is counted here at once, also while the log is stuck.
     var tally = LogTally()
@@ -43,9 +41,15 @@ final class Log: Sendable {
       tally.had(entry.isAccess ? .accessLost : .lost)
     }
 
-    mutating func withhold() {
-      withheld += 1
+    /// Lines that were over their ration.
+    var withheld: Int { clients.withheld + program.withheld }
+
+    /// Takes a line of the ration; where there is none left, it is counted as left out.
+    mutating func take(_ ration: WritableKeyPath<Queue, Ration>, now: Int64) -> Bool {
+      if self[keyPath: ration].take(now: now) { return true }
+      self[keyPath: ration].withheld += 1
       tally.had(.leftOut)
+      return false
     }
 
     /// Counts there from now on, with what was dropped before.
@@ -77,6 +81,8 @@ final class Log: Sendable {
 
   /// What can happen any number of times is rationed: so many lines at once, and so many a second in the long run.
   private struct Ration {
+    /// What it had no room for, and was not told yet.
+    var withheld = 0
     private var left = 100
     private var filled: Int64 = 0
 
@@ -143,21 +149,22 @@ final class Log: Sendable {
 
   /// An entry that a client can cause as often as it likes.
   func writeOfClient(_ entry: @autoclosure () -> LogEntry) {
-    let now = monotonicNow()
-    let (isGranted, isFirst) = queue.withLock { queue in
-      if queue.clients.take(now: now) { return (true, false) }
-      queue.withhold()
-      return (false, queue.withheld == 1)
-    }
-    if isGranted { write(entry()) }
-    // The thread that writes has to tell of it in a while.
-    if isFirst { wakeup.signal() }
+    if isGranted(\.clients) { write(entry()) }
   }
 
   /// A line about the program itself that may come again and again. Clients cannot use up its ration.
   func writeOfProgram(_ level: Level, _ text: @autoclosure () -> String) {
+    if isGranted(\.program) { write(level, text()) }
+  }
+
+  private func isGranted(_ ration: WritableKeyPath<Queue, Ration>) -> Bool {
     let now = monotonicNow()
-    if queue.withLock({ $0.program.take(now: now) }) { write(level, text()) }
+    let (isGranted, isFirst) = queue.withLock { queue in
+      queue.take(ration, now: now) ? (true, false) : (false, queue.withheld == 1)
+    }
+    // The thread that writes has to tell of it in a while.
+    if isFirst { wakeup.signal() }
+    return isGranted
   }
 
   /// Waits until all is written, or `milliseconds` at most.
@@ -199,8 +206,8 @@ final class Log: Sendable {
           queue.withLock { $0.tally.had(entry.isAccess ? .accessLost : .lost) }
         }
       }
-      if put(loss: lost.others, of: "lines", &isAtLineStart) { lost.others = 0 }
-      if put(loss: lost.access, of: "access lines", &isAtLineStart) { lost.access = 0 }
+      if put(loss: lost.others, of: "line", &isAtLineStart) { lost.others = 0 }
+      if put(loss: lost.access, of: "access line", &isAtLineStart) { lost.access = 0 }
     }
   }
 
@@ -209,17 +216,23 @@ final class Log: Sendable {
     queue.entries = []
     queue.waiting = Counts()
     if queue.withheld > 0, now - queue.withheldTold >= 1_000_000_000 {
-      let notice = "log: \(queue.withheld) lines about clients left out: too many at once"
-      entries.append(LogEntry(level: .warning, content: .line(notice)))
-      queue.withheld = 0
+      for (ration, subject) in [(\Queue.clients, "clients"), (\.program, "sniproxy itself")] {
+        let count = queue[keyPath: ration].withheld
+        guard count > 0 else { continue }
+        let notice = "log: \(counted(count, "line")) about \(subject) left out: too many at once"
+        entries.append(LogEntry(level: .warning, content: .line(notice)))
+        queue[keyPath: ration].withheld = 0
+      }
       queue.withheldTold = now
     }
     return entries
   }
 
+  private static func counted(_ count: Int, _ what: String) -> String { "\(count) \(what)\(count == 1 ? "" : "s")" }
+
   private func put(loss count: Int, of what: String, _ isAtLineStart: inout Bool) -> Bool {
     guard count > 0 else { return true }
-    let notice = "log: \(count) \(what) lost: they could not be written in time"
+    let notice = "log: \(Self.counted(count, what)) lost: \(count == 1 ? "it" : "they") could not be written in time"
     return put(LogEntry(level: .warning, content: .line(notice)), &isAtLineStart)
   }
 

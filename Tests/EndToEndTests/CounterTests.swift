@@ -267,6 +267,22 @@ struct CounterTests {
     #expect(status["log.lost"] == 0)
   }
 
+  @Test func `lines about a full house that are left out are counted`() throws {
+    let counted = try CountedProxy(try HostsDirectory(), options: ["--max-connections", "1", "--workers", "1"])
+    let clients = try (0..<200).map { _ in try counted.proxy.connect(Hello("unknown.test")) }
+    for client in clients {
+      #expect(try client.receiveAlert() == 112)
+      client.close()
+    }
+    try counted.proxy.stop()
+    let status = try counted.status()
+    let lines = counted.proxy.log.split(separator: "\n").map(String.init)
+    let ofProgram = total(lines, "lines about sniproxy itself left out")
+    #expect(ofProgram > 0)
+    #expect(lines.count { $0.contains("accept: paused:") } + ofProgram == status["total.trouble.limit"])
+    #expect(status["log.leftOut"] == ofProgram + total(lines, "lines about clients left out"))
+  }
+
   // MARK: - What is refused
 
   private static let refused: [(Refusal.Kind, [UInt8])] =

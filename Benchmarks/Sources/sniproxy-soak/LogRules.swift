@@ -12,7 +12,7 @@ enum LogRules {
     #"listening on (127\.0\.0\.1:[0-9]+|unix:.*)"#,
     #"stopping: got SIGTERM"#,
     #"stopped: 0 connections cut"#,
-    #"log: [0-9]+ lines about clients left out: too many at once"#,
+    #"log: [0-9]+ lines? about (clients|sniproxy itself) left out: too many at once"#,
     #"accept: paused: [0-9]+ connections are open, see --max-connections"#,
     client + #"refused with alert 10: a record of type 42 instead of a TLS handshake"#,
     client + #"refused with alert 50: legacy_session_id .*"#,

@@ -98,10 +98,11 @@ final class LogPipe {
   }
 }
 
-/// The number before the words in the lines that have them, all added up.
+/// The number before the words in the lines that have them, or that have "line" for "lines", all added up.
 func total(_ lines: [String], _ words: String) -> Int {
   lines.reduce(0) { sum, line in
-    guard let end = line.range(of: " \(words)")?.lowerBound else { return sum }
+    let either = [words, words.replacing("lines", with: "line")]
+    guard let end = either.compactMap({ line.range(of: " \($0)") }).first?.lowerBound else { return sum }
     return sum + (Int(line[..<end].split(separator: " ").last ?? "") ?? 0)
   }
 }
