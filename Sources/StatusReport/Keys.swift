@@ -71,7 +71,7 @@ extension ProgramState {
   var key: String {
     switch self {
     case .starting: "starting"
-    case .running: "running"
+    case .running: "serving"
     case .draining: "draining"
     case .ended: "ended"
     }

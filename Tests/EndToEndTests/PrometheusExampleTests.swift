@@ -67,10 +67,10 @@ struct PrometheusExampleTests {
         input_series:
           - {series: 'up{job="sniproxy",instance="gone"}', values: '0x30'}
           - {series: 'sniproxy_up{instance="dead"}', values: '0x30'}
-          - {series: 'sniproxy_state{instance="dead",state="running"}', values: '1x30'}
+          - {series: 'sniproxy_state{instance="dead",state="serving"}', values: '1x30'}
           - {series: 'sniproxy_state{instance="dead",state="ended"}', values: '0x30'}
           - {series: 'sniproxy_up{instance="idle"}', values: '0x30'}
-          - {series: 'sniproxy_state{instance="idle",state="running"}', values: '0x30'}
+          - {series: 'sniproxy_state{instance="idle",state="serving"}', values: '0x30'}
           - {series: 'sniproxy_state{instance="idle",state="ended"}', values: '1x30'}
           - {series: 'sniproxy_up{instance="new"}', values: '0x30'}
           - {series: 'sniproxy_connections_open{instance="bad",worker="0",stage="relaying"}', values: '95x30'}
@@ -99,7 +99,7 @@ struct PrometheusExampleTests {
         input_series:
           - {series: 'up{job="sniproxy",instance="good"}', values: '1x30'}
           - {series: 'sniproxy_up{instance="good"}', values: '1x30'}
-          - {series: 'sniproxy_state{instance="good",state="running"}', values: '1x30'}
+          - {series: 'sniproxy_state{instance="good",state="serving"}', values: '1x30'}
           - {series: 'sniproxy_state{instance="good",state="ended"}', values: '0x30'}
           - {series: 'sniproxy_connections_open{instance="good",worker="0",stage="relaying"}', values: '40x30'}
           - {series: 'sniproxy_connections_limit{instance="good"}', values: '100x30'}

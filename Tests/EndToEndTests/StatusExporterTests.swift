@@ -37,7 +37,7 @@ struct StatusExporterTests {
       let proxy = try Proxy(hosts, "--status", file)
       #expect(try exporter.get("/metrics").contains("sniproxy_connections_relayed_total{worker=\"0\"} 0\n"))
       let running = try exporter.get("/metrics")
-      #expect(running.contains("\nsniproxy_up 1\n") && running.contains("sniproxy_state{state=\"running\"} 1\n"))
+      #expect(running.contains("\nsniproxy_up 1\n") && running.contains("sniproxy_state{state=\"serving\"} 1\n"))
       #expect(try proxy.ask("a.test") == "here")
       try proxy.stop()
       let ended = try exporter.get("/metrics")

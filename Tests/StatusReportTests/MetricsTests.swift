@@ -12,7 +12,7 @@ import Wire
     let text = try status.snapshot().metrics.exposition
     for line in [
       "sniproxy_up 1",
-      #"sniproxy_state{state="running"} 1"#,
+      #"sniproxy_state{state="serving"} 1"#,
       "sniproxy_connections_limit 32743",
       #"sniproxy_connections_refused_total{worker="0",reason="unknown_name",alert="112"} 0"#,
       #"sniproxy_connections_refused_total{worker="1",reason="unknown_name",alert="112"} 1"#,
