@@ -16,8 +16,8 @@ extension Snapshot {
       ("last_turn", lastTurn.map(seconds) ?? .null),
       ("limits", limits.json),
       ("log_lines", counted(LogLine.allCases.map { ($0.key, lines($0)) })),
-      ("total", total.json),
-      ("workers", .array(workers.map(\.json))),
+      ("total", total.json(isAlive)),
+      ("workers", .array(workers.map { $0.json(isAlive) })),
     ])
   }
 }
@@ -36,10 +36,12 @@ extension Limits {
 }
 
 extension Counts {
-  fileprivate var json: JSON {
-    .object([
+  /// - Parameter isAlive: of a process that is gone nothing is open, nor held, whatever it last said
+  fileprivate func json(_ isAlive: Bool) -> JSON {
+    func present(_ count: UInt64) -> UInt64 { isAlive ? count : 0 }
+    return .object([
       ("accepted", .count(accepted)),
-      ("open", counted(Stage.allCases.map { ($0.key, now($0)) })),
+      ("open", counted(Stage.allCases.map { ($0.key, present(now($0))) })),
       ("relayed", .count(relayed)),
       ("handed_over", .count(handedOver)),
       ("handoffs_dropped", .count(droppedByReceivers)),
@@ -48,9 +50,9 @@ extension Counts {
       ("cut_at_stop", .count(cutAtStop)),
       ("bytes", counted([("up", uploaded), ("down", downloaded)])),
       ("proxy_headers", counted([("v1", headersOfVersion1), ("v2", headersOfVersion2)])),
-      ("accepting", counted(Accepting.allCases.map { ($0.key, now($0)) })),
+      ("accepting", counted(Accepting.allCases.map { ($0.key, present(now($0))) })),
       ("accept_troubles", counted(AcceptTrouble.allCases.map { ($0.key, troubles($0)) })),
-      ("pipes", counted([("held", pipes), ("missed", missingPipes)])),
+      ("pipes", counted([("held", present(pipes)), ("missed", missingPipes)])),
       ("seconds", .object(Step.allCases.map { ($0.key, Distribution(times($0)).json) })),
     ])
   }

@@ -35,12 +35,16 @@ struct StatusProgramTests {
   @Test func `one that was killed is dead, and its figures are there`() throws {
     let proxy = try Proxy(hosts, "--status", file)
     #expect(try proxy.ask("a.test") == "here")
+    let client = try proxy.connect()
+    try eventually("it to be there") { try json("--json").total.open["waiting_for_hello"] == 1 }
     proxy.child.signal(SIGKILL)
     _ = try proxy.child.wait()
+    client.close()
     let dead = try status()
     #expect(dead.status == .exited(1) && dead.output.contains("is DEAD,"), "\(dead)")
     #expect(dead.output.contains("last sign of life"))
     #expect(dead.output.contains(/relayed +1/))
+    #expect(try json("--json").total.open.values.allSatisfy { $0 == 0 }, "of a process that is gone nothing is open")
     let metrics = try status("--prometheus")
     #expect(metrics.status == .exited(1))
     #expect(metrics.output.contains("sniproxy_up 0\n") && !metrics.output.contains("sniproxy_connections_open"))
