@@ -1,16 +1,23 @@
 import Glibc
 import Kernel
+import StatusReport
 
 /// The terminal of standard input and output, as a screen of its own. It is put back as it was at the end of its life.
 struct Terminal: ~Copyable {
   private let before: termios
 
-  /// Takes it over. The corresponding C functions are `isatty`, `tcgetattr` and `tcsetattr` (termios(3)).
+  /// Takes it over, if it can do more than write lines (environ(7), `TERM`; terminfo(5) has "dumb" for one that cannot). The corresponding C functions are `isatty`, `tcgetattr` and `tcsetattr` (termios(3)).
   static func taken() throws(Failure) -> Terminal {
     guard isatty(STDOUT_FILENO) == 1, isatty(STDIN_FILENO) == 1 else {
       throw .usage(
         "--watch: standard input and output are not both a terminal: run it in one, or take the table, --json or "
           + "--prometheus")
+    }
+    let kind = unsafe getenv("TERM").map { unsafe String(cString: $0) } ?? ""
+    guard !["", "dumb", "unknown"].contains(kind) else {
+      throw .usage(
+        "--watch: the terminal cannot move its cursor (TERM=\(printable(kind))): run it in another, or take the table, "
+          + "--json or --prometheus")
     }
     var settings = termios()
     guard unsafe tcgetattr(STDIN_FILENO, &settings) == 0 else { throw .system("read the settings of", "the terminal") }

@@ -87,6 +87,12 @@ struct StatusWatchTests {
     #expect(child.output.isEmpty && child.error.contains("a terminal"), "\(child.error)")
   }
 
+  @Test(arguments: ["dumb", ""]) func `it says that a terminal cannot show it`(kind: String) throws {
+    let screen = try watch(80, 24, "TERM=\(kind) \(command)\necho status $?\n")
+    try eventually("the status: \(screen.shown)") { try screen.text.contains("status 100") }
+    #expect(try screen.text.contains("the terminal cannot move its cursor (TERM=\(kind))"))
+  }
+
   private var command: String {
     get throws { "\(try Program.path("sniproxy-status")) \(file) --watch 0.2" }
   }
