@@ -6,12 +6,17 @@ import NIOPosix
 final class Exporter: Sendable {
   /// Takes over the descriptors, which listen already.
   ///
-  /// - Parameter answer: is called in the exporter's thread, once for each request
-  init(_ descriptors: [Int32], _ answer: @escaping @Sendable (Question) -> Answer) throws {
+  /// - Parameters:
+  ///   - room: how many clients are served at once
+  ///   - answer: is called in the exporter's thread, once for each request
+  init(_ descriptors: [Int32], room: Int, _ answer: @escaping @Sendable (Question) -> Answer) throws {
     threads = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let loop = threads.next()
-    let guests = try loop.submit { NIOLoopBound(Guests(), eventLoop: loop) }.wait()
+    let guests = try loop.submit { NIOLoopBound(Guests(room: room), eventLoop: loop) }.wait()
     let bootstrap = ServerBootstrap(group: threads)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Porter()) }
+      }
       .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.longestRead))
     let server = bootstrap.childChannelInitializer { channel in
       channel.eventLoop.makeCompletedFuture {
@@ -45,14 +50,40 @@ final class Exporter: Sendable {
   }()
 }
 
+/// Lets no one in for a moment after an error of `accept`: the client that could not be accepted is still there, and would be
+/// tried again and again.
+private final class Porter: ChannelInboundHandler {
+  typealias InboundIn = any Channel
+
+  private var nextWord = NIODeadline.now()
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    let now = NIODeadline.now()
+    if now >= nextWord {
+      complain("accepting paused for a moment: \(error)")
+      nextWord = now + Self.silence
+    }
+    let channel = context.channel
+    channel.setOption(.autoRead, value: false).whenSuccess {
+      channel.eventLoop.scheduleTask(in: Self.pause) { _ = channel.setOption(.autoRead, value: true) }
+    }
+  }
+
+  private static let pause = TimeAmount.milliseconds(500)
+  private static let silence = TimeAmount.seconds(60)
+}
+
 /// The connections that are open, so that there are never too many. In the exporter's thread.
 private final class Guests {
+  private let room: Int
   private var present: [ObjectIdentifier: Guest] = [:]
   private var turns = 0
 
+  init(room: Int) { self.room = room }
+
   /// Where there is no room, who has waited longest for anything to happen has to go.
   func enter(_ guest: Guest) {
-    if present.count >= Self.room, let idlest = present.values.min(by: { $0.turn < $1.turn }) { leave(idlest) }
+    if present.count >= room, let idlest = present.values.min(by: { $0.turn < $1.turn }) { leave(idlest) }
     present[ObjectIdentifier(guest)] = guest
     guest.onTurn = { [unowned self, unowned guest] in
       turns += 1
@@ -70,8 +101,6 @@ private final class Guests {
     present[ObjectIdentifier(guest)] = nil
     guest.channel.close(promise: nil)
   }
-
-  private static let room = 128
 }
 
 /// A connection, and how long it may be kept. In the exporter's thread.

@@ -23,11 +23,12 @@ struct Serving {
       throw .system("cannot watch for signals: \(error)")
     }
     let listeners = try listeners()
+    let room = try room(beside: listeners.count)
     let exporter: Exporter
     do {
       // The exporter closes the descriptors that it is given; a listener of our own removes its file at the end.
       let descriptors = try listeners.map { try Descriptor.duplicate($0.number) }
-      exporter = try Exporter(descriptors) { [source] question in
+      exporter = try Exporter(descriptors, room: room) { [source] question in
         question.answer(metrics: { source.exposition }, page: { source.page })
       }
     } catch {
@@ -39,6 +40,16 @@ struct Serving {
     exporter.stop()
     for listener in listeners { listener.removeFile() }
   }
+
+  /// How many clients there are descriptors for.
+  private func room(beside listeners: Int) throws(Failure) -> Int {
+    let limit = try attempt("read", "the limit of open descriptors") { () throws(Errno) in try raiseDescriptorLimit() }
+    return max(1, min(Self.mostClients, limit - Self.ownDescriptors - 2 * listeners))
+  }
+
+  private static let mostClients = 64
+  /// Standard input to error, the signals, the event loop's, the status file, and clients that come before others have gone.
+  private static let ownDescriptors = 16
 
   private func listeners() throws(Failure) -> [ListeningSocket] {
     switch address {

@@ -100,9 +100,37 @@ struct StatusExporterTests {
       #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
     }
     let descriptors = { try FileManager.default.contentsOfDirectory(atPath: "/proc/\(exporter.child.pid)/fd").count }
-    #expect(try descriptors() < 150)
+    #expect(try descriptors() < 90)
     for client in silent { client.close() }
     try eventually("it to forget them") { try descriptors() < 30 }
+  }
+
+  @Test(.requires("prlimit"), arguments: ["32:32", "20:64"])
+  func `it serves no more clients than it has descriptors for`(limit: String) throws {
+    let exporter = try Exporter(file, launcher: ["prlimit", "--nofile=\(limit)"])
+    let silent = try (0..<80).map { _ in try Connection(to: exporter.address) }
+    #expect(try exporter.get("/metrics").contains("\nsniproxy_up 0\n"))
+    #expect(!exporter.child.error.contains("paused"), "\(exporter.child.error)")
+    withExtendedLifetime(silent) {}
+  }
+
+  @Test(.requires("prlimit")) func `a client that cannot be accepted costs no time, and is told`() throws {
+    let exporter = try Exporter(file)
+    let vitals = Vitals(pid: exporter.child.pid)
+    func limit(_ descriptors: Int) throws {
+      let done = try run("prlimit", "--pid", "\(exporter.child.pid)", "--nofile=\(descriptors):")
+      #expect(done.status == .exited(0), "\(done.error)")
+    }
+    try limit(try vitals.descriptors.count)
+    let client = try Connection(to: exporter.address)
+    try eventually("it to be told") { exporter.child.error.contains("accepting paused for a moment") }
+    let (begin, before) = (Alarm(in: 0), try vitals.processorTime)
+    // The time has to pass.
+    usleep(2_000_000)
+    #expect(try vitals.processorTime - before < begin.elapsed / 10)
+    try limit(100)
+    try client.send("GET /metrics HTTP/1.0\r\n\r\n")
+    #expect(try client.receive(12) == Array("HTTP/1.1 200".utf8))
   }
 
   /// What a client does not take waits for it alone.

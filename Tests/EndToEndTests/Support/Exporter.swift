@@ -5,8 +5,10 @@ final class Exporter {
   let child: Child
   let address: Address
 
-  init(_ file: String, _ listen: String = "127.0.0.1:0") throws {
-    let child = try Child(try Program.path("sniproxy-status"), [file, "--serve", listen])
+  /// - Parameter launcher: a command that becomes the program whose path and arguments follow
+  init(_ file: String, _ listen: String = "127.0.0.1:0", launcher: [String] = []) throws {
+    let command = launcher + [try Program.path("sniproxy-status"), file, "--serve", listen]
+    let child = try Child(command[0], Array(command.dropFirst()))
     self.child = child
     var found: Address?
     try eventually("sniproxy-status to serve; it says: \(child.error)") {
