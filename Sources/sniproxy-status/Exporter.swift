@@ -18,6 +18,8 @@ final class Exporter: Sendable {
         channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Porter()) }
       }
       .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.longestRead))
+      .childChannelOption(.socketOption(.so_sndbuf), value: Self.kernelBuffer)
+      .childChannelOption(.socketOption(.so_rcvbuf), value: Self.kernelBuffer)
     let server = bootstrap.childChannelInitializer { channel in
       channel.eventLoop.makeCompletedFuture {
         let guest = Guest(channel)
@@ -26,7 +28,7 @@ final class Exporter: Sendable {
         try pipeline.addHandler(Patience(guest))
         try pipeline.configureHTTPServerPipeline(
           withEncoderConfiguration: .init(), withDecoderLimitConfiguration: Self.limits)
-        try pipeline.addHandler(Waiter(guest, answer))
+        try pipeline.addHandler(Waiter(guest, guests.value, answer))
       }
     }
     for descriptor in descriptors { _ = try server.withBoundSocket(descriptor).wait() }
@@ -39,6 +41,9 @@ final class Exporter: Sendable {
 
   /// Bounds the requests that wait for their turn: a client that does not take its answer is not read from.
   private static let longestRead = 4096
+
+  /// What the kernel keeps for a client counts as the program's memory too (`MemoryMax=`).
+  private static let kernelBuffer = ChannelOptions.Types.SocketOption.Value(65_536)
 
   /// Far above what Prometheus, browsers and curl send.
   private static let limits = {
@@ -97,10 +102,24 @@ private final class Guests {
     }
   }
 
+  /// An answer waits for this guest to take it. Where the answers that wait are too large together, who has one for longest
+  /// has to go.
+  func serve(_ guest: Guest, bytes: Int) {
+    guest.waiting = bytes
+    while present.values.reduce(0, { $0 + $1.waiting }) > Self.mostWaiting,
+      let slowest = present.values.filter({ $0.waiting > 0 && $0 !== guest }).min(by: { $0.turn < $1.turn })
+    {
+      leave(slowest)
+    }
+  }
+
   private func leave(_ guest: Guest) {
     present[ObjectIdentifier(guest)] = nil
     guest.channel.close(promise: nil)
   }
+
+  /// A quarter of what the shipped unit may take.
+  private static let mostWaiting = 16 << 20
 }
 
 /// A connection, and how long it may be kept. In the exporter's thread.
@@ -109,6 +128,8 @@ private final class Guest {
   /// When it last did something, on a clock that counts what guests do.
   var turn = 0
   var onTurn: () -> Void = {}
+  /// Bytes of the answer that it has not taken yet.
+  var waiting = 0
 
   private var alarm: Scheduled<Void>?
   private var isAsking = false
@@ -129,6 +150,7 @@ private final class Guest {
   /// It has its answer.
   func rest() {
     isAsking = false
+    waiting = 0
     onTurn()
     wait(Self.rest)
   }
@@ -171,12 +193,14 @@ private final class Waiter: ChannelInboundHandler {
   typealias OutboundOut = HTTPServerResponsePart
 
   private let guest: Guest
+  private let guests: Guests
   private let answer: @Sendable (Question) -> Answer
   private var head: HTTPRequestHead?
   private var bodyLength = 0
 
-  init(_ guest: Guest, _ answer: @escaping @Sendable (Question) -> Answer) {
+  init(_ guest: Guest, _ guests: Guests, _ answer: @escaping @Sendable (Question) -> Answer) {
     self.guest = guest
+    self.guests = guests
     self.answer = answer
   }
 
@@ -213,6 +237,7 @@ private final class Waiter: ChannelInboundHandler {
     }
     let first = HTTPResponseHead(version: .http1_1, status: answer.status, headers: headers)
     let body = head.method == .HEAD ? ByteBuffer() : ByteBuffer(string: answer.body)
+    guests.serve(guest, bytes: body.storageCapacity)
     context.write(wrapOutboundOut(.head(first)), promise: nil)
     let here = NIOLoopBound((self, context), eventLoop: context.eventLoop)
     context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(body)))).whenSuccess {

@@ -172,6 +172,27 @@ struct StatusExporterTests {
     try proxy.stop()
   }
 
+  /// The unit may take 64 MB (`MemoryMax=`).
+  @Test func `many clients that take nothing cost a few answers`() throws {
+    let proxy = try Proxy(hosts, "--status", file, "--workers", "64")
+    let exporter = try Exporter(file)
+    let vitals = Vitals(pid: exporter.child.pid)
+    _ = try exporter.get("/metrics")
+    let before = try vitals.anonymousMemory
+    let request = String(repeating: "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n", count: 100)
+    let slow = try (0..<60).map { _ in
+      let client = try Connection(to: exporter.address)
+      client.shrinkReceiveBuffer()
+      try client.send(request)
+      return client
+    }
+    // Every one before it has been served, or has had to go.
+    #expect(try exporter.get("/metrics").contains("sniproxy_up 1"))
+    #expect(try vitals.anonymousMemory < before + 30_000)
+    withExtendedLifetime(slow) {}
+    try proxy.stop()
+  }
+
   @Test func `sockets that are passed are served, and others refused`() throws {
     let passed = try Listener(.ip4(0))
     let child = try serving([3: .descriptor(passed.descriptor)])
