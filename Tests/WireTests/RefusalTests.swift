@@ -80,7 +80,7 @@ import Wire
     #expect(progress(file.bytes) == .refused(refusal))
   }
 
-  @Test(arguments: ["README.md", "man/sniproxy.8"])
+  @Test(arguments: ["man/sniproxy-status.1", "man/sniproxy.8"])
   func `each reason is told to who reads the log`(_ page: String) throws {
     let package = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")
     let text = try String(contentsOf: package.appending(path: page), encoding: .utf8)
