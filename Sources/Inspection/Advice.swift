@@ -17,6 +17,18 @@ extension Inspector {
     if scene.header != nil, verdict != .unreachable, verdict.refusal == nil, let forgeable = forgeable(scene) {
       findings.append(forgeable)
     }
+    if scene.hasHandoff, let header = scene.header {
+      findings.append(
+        Finding(
+          .note, .handoffFlags,
+          "\(header == .version1 ? "send-proxy-v1" : "send-proxy-v2") does not matter to clients who are handed over: with each of them "
+            + "comes a PROXY header of version 2"))
+    }
+    return findings + advice(onWayOf: scene, verdict)
+  }
+
+  func advice(onWayOf scene: Scene, _ verdict: Verdict) -> [Finding] {
+    var findings: [Finding] = []
     if scene.way.lost?.error == .tooManyLinks, verdict.refusal == nil {
       findings.append(
         Finding(.note, .notListed, "its way is longer than 255 steps, of which only the first ones were looked at"))
@@ -39,7 +51,7 @@ extension Inspector {
       guard findings.count < Self.mostGuesses, let likely = meantFile(file) else { continue }
       let meant = Array("\(likely)".utf8)
       // A new link that is about to be moved over the old one.
-      guard !file.starts(with: Array("tls-socket.".utf8)) else { continue }
+      guard !Self.sockets.contains(where: { file.starts(with: $0 + [UInt8(ascii: ".")]) }) else { continue }
       guard isMisspelling(file, of: likely) else {
         findings.append(
           Finding(
@@ -49,7 +61,7 @@ extension Inspector {
       }
       let isThere = files.contains(meant)
       // That is said already.
-      if meant == Self.socketName, !isThere { continue }
+      if meant == Self.socketName, !isThere, !scene.hasHandoff { continue }
       findings.append(
         Finding(
           .warning, .unknownFile,
@@ -120,6 +132,7 @@ extension Inspector {
 
   private static let version1 = Array("send-proxy-v1".utf8)
   private static let version2 = Array("send-proxy-v2".utf8)
-  private static let known = [socketName, version1, version2]
+  private static let sockets = [socketName, handoffName]
+  private static let known = sockets + [version1, version2]
   private static let mostGuesses = 10
 }

@@ -6,7 +6,43 @@ import Wire
 // way that lies is what the survey saw.
 
 extension Inspector {
-  func findings(of scene: Scene, _ verdict: Verdict, _ entry: [UInt8]) -> [Finding] {
+  func findings(of prospects: Prospects, _ scene: Scene, _ handoff: Scene?, _ entry: [UInt8]) -> [Finding] {
+    let relayed = explanation(of: scene, prospects.relayed, entry)
+    var findings = relayed
+    if let handoff, let verdict = prospects.handoff {
+      let own = explanation(of: handoff, verdict, entry)
+      findings = together(own, relayed, prospects, scene) + advice(onWayOf: handoff, verdict)
+    }
+    for finding in advice(on: scene, prospects.relayed) where !findings.contains(finding) { findings.append(finding) }
+    return findings
+  }
+
+  /// What is to be said of `tls-handoff`, and of `tls-socket` beside it.
+  private func together(
+    _ handoff: [Finding], _ relayed: [Finding], _ prospects: Prospects, _ scene: Scene
+  ) -> [Finding] {
+    switch (prospects.fallsBack, prospects.relayed) {
+    case (true, .refused(.noSocket)) where scene.hasNone: return handoff + handoffOnly(scene)
+    case (true, .refused): return handoff + relayed
+    case (true, _): return handoff.map { $0.asWarning("clients are relayed to tls-socket") } + relayed
+    case (false, .refused(.noSocket)) where scene.hasNone: return handoff + handoffOnly(scene)
+    case (false, _):
+      let others = relayed.filter { !handoff.contains($0) }
+      return handoff + others.map { $0.asWarning("of clients who cannot be handed over") }
+    }
+  }
+
+  private func handoffOnly(_ scene: Scene) -> [Finding] {
+    let alert = Refusal.noSocket.alert.map { "\($0.rawValue) \($0.name)" } ?? ""
+    return [
+      Finding(
+        .note, .handoffOnly,
+        "there is no tls-socket beside tls-handoff: who cannot be handed over, a client of a Unix listener or one whose ClientHello has "
+          + "to be read into memory, gets alert \(alert)")
+    ]
+  }
+
+  private func explanation(of scene: Scene, _ verdict: Verdict, _ entry: [UInt8]) -> [Finding] {
     var findings: [Finding] = []
     switch verdict {
     case .refused(let refusal): findings += explain(refusal, scene, entry)
@@ -14,7 +50,9 @@ extension Inspector {
       findings.append(
         Finding(
           .problem, .backlogFull,
-          "the backend's backlog is full: clients wait, and get alert 80 after --connect-timeout"))
+          scene.target == .handoff
+            ? "the receiver's backlog is full: clients wait, and after --connect-timeout are relayed to tls-socket, or get alert 80"
+            : "the backend's backlog is full: clients wait, and get alert 80 after --connect-timeout"))
     case .unknown where !scene.users.isEmpty && hosts.delegation != nil && !settings.connects:
       if let end = scene.way.end, !scene.users.contains(end.status.owner) {
         findings.append(
@@ -25,7 +63,7 @@ extension Inspector {
       }
     case .served, .unknown, .unreachable: break
     }
-    return findings + advice(on: scene, verdict)
+    return findings
   }
 
   private func explain(_ refusal: Refusal, _ scene: Scene, _ entry: [UInt8]) -> [Finding] {
@@ -84,19 +122,19 @@ extension Inspector {
   private func noSocket(_ scene: Scene, _ entry: [UInt8]) -> Finding {
     let way = scene.way
     guard let host = way.host else { return unknown(scene, entry) }
-    let socket = join(host.path, Self.socketName)
+    let socket = join(host.path, scene.targetName)
     if let link = scene.socketLink { return danglingLink(link, way, scene, inPlaceOf: "socket") }
     let meant = (scene.files ?? []).first {
-      $0 != Self.socketName && isMisspelling($0, of: BackendSocket.relay.name)
+      $0 != scene.targetName && isMisspelling($0, of: scene.target.name)
     }
     guard let meant else {
       return Finding(
         .problem, .noSocket,
-        "there is no tls-socket in \(shellWord(host.path)): let the backend listen there, or make it a link to the backend's socket"
+        "there is no \(scene.target.name) in \(shellWord(host.path)): let the backend listen there, or make it a link to the backend's socket"
       )
     }
     return Finding(
-      .problem, .noSocket, "there is no tls-socket in \(shellWord(host.path)), but \(shellWord(meant))",
+      .problem, .noSocket, "there is no \(scene.target.name) in \(shellWord(host.path)), but \(shellWord(meant))",
       mends: scene.offers("mv -nT \(shellPath(join(host.path, meant))) \(shellPath(socket))", inside: host))
   }
 
@@ -200,7 +238,9 @@ extension Inspector {
   // MARK: - The backend
 
   private func nobodyListens(_ scene: Scene) -> Finding {
-    guard let end = scene.way.end else { return Finding(.problem, .nobodyListens, "nobody listens on tls-socket") }
+    guard let end = scene.way.end else {
+      return Finding(.problem, .nobodyListens, "nobody listens on \(scene.target.name)")
+    }
     guard end.status.kind == .socket else {
       let remove = scene.endsInDirectory ? "rmdir" : "rm"
       return Finding(
@@ -218,12 +258,16 @@ extension Inspector {
   }
 
   private func backendFailed(_ error: Errno, _ scene: Scene) -> Finding {
-    let socket = shellWord(scene.way.end?.path ?? Self.socketName)
+    let socket = shellWord(scene.way.end?.path ?? scene.targetName)
     switch error {
     case .wrongType:
       return Finding(
         .problem, .wrongSocketType,
-        "\(socket) is a socket for datagrams or packets: the backend must listen on a stream socket (SOCK_STREAM)")
+        scene.target == .handoff
+          ? "\(socket) is no socket for packets: who takes clients over must listen on one (SOCK_SEQPACKET), and a backend that listens "
+            + "on a stream socket takes tls-socket"
+          : "\(socket) is a socket for datagrams or packets: the backend must listen on a stream socket (SOCK_STREAM); one that takes "
+            + "clients over listens on tls-handoff")
     case .tooManyLinks: return loop(scene)
     case .nameTooLong:
       return Finding(.problem, .danglingLink, "a link on the way to the socket has a name that is too long")
@@ -246,6 +290,7 @@ extension Inspector {
   // MARK: - Words
 
   static let socketName = Array("\(BackendSocket.relay.name)".utf8)
+  static let handoffName = Array("\(BackendSocket.handoff.name)".utf8)
 
   /// What of the way is these users'.
   private static func say(_ way: Way, _ users: [UserID]) -> [String] {

@@ -33,6 +33,11 @@ package struct Finding: Equatable, Sendable {
     self.mends = mends
   }
 
+  /// The same where only some clients are concerned, or none are refused for it.
+  func asWarning(_ whom: String) -> Finding {
+    severity == .problem ? Finding(.warning, code, "\(whom): \(text)", mends: mends) : self
+  }
+
   /// What scripts tell findings by. They are an interface.
   package enum Code: String, CaseIterable, Sendable {
     // The name
@@ -66,6 +71,8 @@ package struct Finding: Equatable, Sendable {
     // Other files of the host directory
     case unknownFile = "unknown-file"
     case bothFlags = "both-flags"
+    case handoffFlags = "handoff-flags"
+    case handoffOnly = "handoff-only"
     case notListed = "not-listed"
     // The look itself
     case changed

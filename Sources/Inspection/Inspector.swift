@@ -114,33 +114,41 @@ package struct Inspector: ~Copyable {
 
   private mutating func look(at entry: [UInt8], _ report: inout EntryReport) {
     // What changes between the two looks is looked at again.
-    var last: (reached: Verdict, surveyed: Verdict)?
+    var last: (reached: Prospects, surveyed: Prospects)?
     var isSteady = true
     for attempt in 1...Self.mostLooks {
-      let scene = survey(entry)
-      var verdict = scene.verdict
+      let scene = survey(entry, .relay)
+      let handoff = scene.hasHandoff ? survey(entry, .handoff) : nil
+      let surveyed = Prospects(relayed: scene.verdict, handoff: handoff?.verdict)
+      var prospects = surveyed
       if settings.connects {
-        verdict = reach(entry)
-        if let last, last != (verdict, scene.verdict) { isSteady = false }
-        last = (verdict, scene.verdict)
-        guard agrees(verdict, scene.verdict) || attempt == Self.mostLooks else { continue }
+        prospects = reach(entry, surveyed)
+        if let last, last != (prospects, surveyed) { isSteady = false }
+        last = (prospects, surveyed)
+        guard agrees(prospects, surveyed) || attempt == Self.mostLooks else { continue }
       }
-      report.verdict = verdict
-      report.header = scene.header
-      report.leavesTree = scene.way.leavesTree
-      report.directory = scene.way.host?.status.identity
-      if let end = scene.way.end, end.kind == .file, end.status.kind == .socket {
-        (report.socket, report.backend) = (end.path, end.status.identity)
-      }
-      report.isUnlisted = scene.files == nil && scene.way.host != nil
-      report.findings = findings(of: scene, verdict, entry)
-      if settings.connects, !agrees(verdict, scene.verdict), !(isSteady && isExplained(report)) {
+      describe(prospects, scene, handoff, &report)
+      report.findings = findings(of: prospects, scene, handoff, entry)
+      if settings.connects, !agrees(prospects, surveyed), !(isSteady && isExplained(report)) {
         report.add(Finding(.warning, .changed, "it changed while it was looked at: look again"))
-      } else if case .refused(let refusal) = verdict, report.severity ?? .note == .note {
+      } else if case .refused(let refusal) = report.verdict, report.severity ?? .note == .note {
         report.add(Finding(.problem, .lookUpFailed, "the look-up failed: \(refusal.reason)"))
       }
       return
     }
+  }
+
+  private func describe(_ prospects: Prospects, _ scene: Scene, _ handoff: Scene?, _ report: inout EntryReport) {
+    report.verdict = prospects.client
+    report.header = scene.header
+    report.leavesTree = scene.way.leavesTree || handoff?.way.leavesTree == true
+    report.directory = scene.way.host?.status.identity
+    report.isUnlisted = scene.files == nil && scene.way.host != nil
+    let isHandoff = handoff != nil && (!prospects.fallsBack || prospects.relayed == .refused(.noSocket))
+    (report.socket, report.backend) = (isHandoff ? handoff : scene)?.socket ?? (nil, nil)
+    guard handoff != nil else { return }
+    report.isHandedOver = isHandoff && prospects.client.refusal == nil
+    report.relayed = EntryReport.Relayed(verdict: prospects.relayed, socket: scene.socket?.path)
   }
 
   /// True if the kernel, which follows some ways by itself, does not go where the survey does, and what is found explains the
@@ -149,15 +157,24 @@ package struct Inspector: ~Copyable {
     if case .refused = report.verdict { report.severity == .problem } else { false }
   }
 
-  /// What the proxy would find, connection included.
-  private mutating func reach(_ entry: [UInt8]) -> Verdict {
+  /// What the proxy would find, connections included.
+  private mutating func reach(_ entry: [UInt8], _ surveyed: Prospects) -> Prospects {
+    let relayed = reach(entry, handingOver: false).verdict
+    guard let handoff = surveyed.handoff else { return Prospects(relayed: relayed, handoff: nil) }
+    let (client, socket) = reach(entry, handingOver: true)
+    return Prospects(relayed: relayed, client: client, at: socket, surveyed: handoff)
+  }
+
+  private mutating func reach(_ entry: [UInt8], handingOver: Bool) -> (verdict: Verdict, socket: BackendSocket?) {
     var waits = 0
     while true {
-      switch hosts.outlook(ofEntry: entry, handingOver: false, by: &way) {
-      case .served: return .served
-      case .refused(let refusal): return .refused(refusal)
-      case .backlogFull:
-        guard waits < Self.mostWaits, patience > 0, var poller = try? Poller(eventsAtOnce: 1) else { return .waits }
+      switch hosts.outlook(ofEntry: entry, handingOver: handingOver, by: &way) {
+      case .served(_, let call): return (.served, call.socket)
+      case .refused(let refusal): return (.refused(refusal), nil)
+      case .backlogFull(let socket):
+        guard waits < Self.mostWaits, patience > 0, var poller = try? Poller(eventsAtOnce: 1) else {
+          return (.waits, socket)
+        }
         waits += 1
         patience -= 1
         _ = try? poller.wait(milliseconds: Self.waitTime)
@@ -168,9 +185,10 @@ package struct Inspector: ~Copyable {
   /// A connection to the backend of an entry, on which it awaits the first byte of this name's client: a PROXY header was
   /// sent if the entry asks for one. `Socket.none` where there is none.
   package mutating func connection(to entry: [UInt8], for name: String) -> Socket {
-    switch hosts.outlook(ofEntry: entry, handingOver: false, by: &way) {
+    switch hosts.outlook(ofEntry: entry, handingOver: true, by: &way) {
     case .served(let socket, let call):
-      guard case .relay(let header?) = call else { return socket }
+      guard case .relay(let header) = call else { return Self.handOver(to: socket, name) }
+      guard let header else { return socket }
       // As for a client of a Unix listener, who offers more than one protocol.
       let bytes = header.bytes(source: .local, destination: .local, serverName: Array(name.utf8)[...], protocols: [])
       guard (try? socket.send(bytes)) == .moved(bytes.count) else { return .none }
@@ -178,6 +196,27 @@ package struct Inspector: ~Copyable {
     case .refused: return .none
     case .backlogFull: return .none
     }
+  }
+
+  /// A connection with the receiver, which gets the other end of it as a client's.
+  private static func handOver(to receiver: consuming Socket, _ name: String) -> Socket {
+    do throws(Errno) {
+      let connection = try LoopbackConnection()
+      let message = ProxyHeader.version2.bytes(
+        source: connection.client, destination: connection.server, serverName: Array(name.utf8)[...], protocols: [])
+      try receiver.pass(connection.accepted, with: message)
+      return connection.takeConnected()
+    } catch {
+      return .none
+    }
+  }
+
+  private func agrees(_ reached: Prospects, _ surveyed: Prospects) -> Bool {
+    guard agrees(reached.relayed, surveyed.relayed) else { return false }
+    guard let handoff = reached.handoff, let expected = surveyed.handoff else {
+      return reached.handoff == surveyed.handoff
+    }
+    return agrees(handoff, expected)
   }
 
   /// False if what was reached is not what the survey should lead to.
@@ -194,56 +233,8 @@ package struct Inspector: ~Copyable {
 
   // MARK: - Without connecting
 
-  /// What was seen of an entry at one look.
-  struct Scene {
-    var way = Way()
-    var header: ProxyHeader?
-    var hasBothFlags = false
-    /// The names in the host directory; nil if it cannot be listed.
-    var files: [[UInt8]]?
-    var areAllFiles = true
-    /// Who has a say besides administrators.
-    var users: [UserID] = []
-    var verdict: Verdict = .unknown
-    /// Who reads the commands.
-    let reader: UserID
-
-    init(reader: UserID) { self.reader = reader }
-
-    /// The last link on the way from the host directory to the socket.
-    var socketLink: Way.Stop? {
-      guard let host = way.host else { return nil }
-      let socket = join(host.path, Inspector.socketName)
-      return way.stops.drop { $0.path != socket }.last { if case .link = $0.kind { true } else { false } }
-    }
-
-    /// Commands that belong together and change this, unless somebody else than its owner has a say in where the name leads:
-    /// nobody is to be talked into doing a user's will on what is not theirs. What a user may replace by a link meanwhile is
-    /// changed as that user only.
-    ///
-    /// - Parameter path: the path that they change.
-    func offers(_ commands: [String], on stop: Way.Stop) -> [String] {
-      offers(commands, on: stop.status, stop.replacers)
-    }
-
-    func offers(_ commands: [String], on status: FileStatus, _ replacers: Replacers) -> [String] {
-      guard users.allSatisfy({ $0 == status.owner }) else { return [] }
-      return replacers.adding(users).offers(commands, on: status, to: reader)
-    }
-
-    /// The same of a command that changes what is in the host directory.
-    func offers(_ command: String, inside host: Way.Stop) -> [String] {
-      offers([command], on: host.status, host.replacers.adding(allOf: host.status))
-    }
-
-    /// True if there is a directory in the socket's place.
-    var endsInDirectory: Bool {
-      way.host != nil && way.lost == nil && way.end?.kind == .directory && way.end?.path != way.host?.path
-    }
-  }
-
-  private mutating func survey(_ entry: [UInt8]) -> Scene {
-    var scene = Scene(reader: settings.reader)
+  private mutating func survey(_ entry: [UInt8], _ target: BackendSocket) -> Scene {
+    var scene = Scene(to: target, reader: settings.reader)
     let recorder = WayRecorder(
       from: path == Array(".".utf8) ? [] : path, areOpen: areOpenToOthers, status, replacers)
     var trail = Trail(from: hosts.directory)
@@ -256,21 +247,28 @@ package struct Inspector: ~Copyable {
       if let (files, areAll) = try? host.names(atMost: Self.mostFiles) {
         (scene.files, scene.areAllFiles) = (files, areAll)
       }
-      if case .relay(let header) = try hosts.call(host, false) { scene.header = header }
+      try note(host, &scene)
       scene.hasBothFlags = scene.header == .version2 && (try? host.contains("send-proxy-v1")) == true
-      try Self.follow(&trail, to: Self.socketName)
-      scene.verdict = try judge(trail, recorder.way)
+      try Self.follow(&trail, to: target)
+      scene.verdict = try judge(trail, recorder.way, target)
     } catch {
       scene.verdict = .refused(error)
     }
     if hosts.delegation == nil {
-      do throws(Refusal) { scene.verdict = try judge(entry, &scene.header) } catch { scene.verdict = .refused(error) }
+      do throws(Refusal) { scene.verdict = try judge(entry, &scene) } catch { scene.verdict = .refused(error) }
     }
     scene.way = recorder.way
     for stop in scene.way.stops where stop.kind != .file && !isAdministrator(stop.status.owner) {
       if !scene.users.contains(stop.status.owner) { scene.users.append(stop.status.owner) }
     }
     return scene
+  }
+
+  /// What the host directory asks for.
+  private func note(_ host: borrowing Directory, _ scene: inout Scene) throws(Refusal) {
+    if case .handoff = try hosts.call(host, true) { scene.hasHandoff = true }
+    // Receivers of clients know whom they believe.
+    if scene.target == .relay, case .relay(let header) = try hosts.call(host, false) { scene.header = header }
   }
 
   /// Also where the rule for delegated names is off.
@@ -287,12 +285,16 @@ package struct Inspector: ~Copyable {
     }
   }
 
-  private static func follow(_ trail: inout Trail, to name: [UInt8]) throws(Refusal) {
-    do throws(Errno) { try trail.follow(name) } catch { throw HostsDirectory.refusalOfSocket(error, .relay) }
+  private static func follow(_ trail: inout Trail, to target: BackendSocket) throws(Refusal) {
+    do throws(Errno) {
+      try trail.follow(Array("\(target.name)".utf8))
+    } catch {
+      throw HostsDirectory.refusalOfSocket(error, target)
+    }
   }
 
   /// Where the rule for delegated names is off, the kernel alone follows the way: over as many steps as there are.
-  private mutating func judge(_ entry: [UInt8], _ header: inout ProxyHeader?) throws(Refusal) -> Verdict {
+  private mutating func judge(_ entry: [UInt8], _ scene: inout Scene) throws(Refusal) -> Verdict {
     defer { hosts.directory.leave(by: &way) }
     let host: Directory
     do throws(Errno) {
@@ -300,21 +302,21 @@ package struct Inspector: ~Copyable {
     } catch {
       throw HostsDirectory.refusalOfEntry(error)
     }
-    if case .relay(let asked) = try hosts.call(host, false) { header = asked }
+    try note(host, &scene)
     do throws(Errno) {
-      let file = try host.file(BackendSocket.relay.name)
+      let file = try host.file(scene.target.name)
       guard file.mayBeWritten else { throw .permissionDenied }
       guard file.status.kind == .socket else { throw .connectionRefused }
     } catch {
-      throw HostsDirectory.refusalOfSocket(error, .relay)
+      throw HostsDirectory.refusalOfSocket(error, scene.target)
     }
     return settings.connects ? .served : .unknown
   }
 
-  private func judge(_ trail: borrowing Trail, _ way: Way) throws(Refusal) -> Verdict {
+  private func judge(_ trail: borrowing Trail, _ way: Way, _ target: BackendSocket) throws(Refusal) -> Verdict {
     // Where nobody else has a say, the kernel alone looks at what is in the socket's place.
     if isAdministratorsDirectory(way) {
-      throw trail.mayBeWritten ? .backendRefused(.relay) : .noPermission
+      throw trail.mayBeWritten ? .backendRefused(target) : .noPermission
     }
     let user = try hosts.delegation?.onlyUser(trail)
     if let user, hosts.delegation?.isOwner(user, of: trail.status) == false {
@@ -322,7 +324,7 @@ package struct Inspector: ~Copyable {
       return .unknown
     }
     guard trail.mayBeWritten else { throw .noPermission }
-    guard way.end?.status.kind == .socket else { throw .backendRefused(.relay) }
+    guard way.end?.status.kind == .socket else { throw .backendRefused(target) }
     return settings.connects ? .served : .unknown
   }
 

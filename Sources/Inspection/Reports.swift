@@ -54,11 +54,27 @@ extension EntryReport {
   }
 
   private var destination: String {
-    let socket = socket.map { shellWord($0) } ?? "its backend"
-    return switch header {
-    case .version1: "\(socket), with a PROXY header of version 1"
-    case .version2: "\(socket), with a PROXY header of version 2"
-    case nil: socket
+    guard isHandedOver else { return Self.relay(to: socket, header) }
+    return "clients are handed over to \(Self.word(socket)), others " + (others ?? "relayed")
+  }
+
+  /// What becomes of who cannot be handed over.
+  private var others: String? {
+    guard let relayed else { return nil }
+    return switch relayed.verdict {
+    case .refused(let refusal): refusal.alert.map { "get alert \($0.rawValue) \($0.name)" } ?? "are closed"
+    case .waits: "wait"
+    case .served, .unknown, .unreachable: "are relayed to \(Self.relay(to: relayed.socket, header))"
+    }
+  }
+
+  private static func word(_ socket: [UInt8]?) -> String { socket.map { shellWord($0) } ?? "its backend" }
+
+  private static func relay(to socket: [UInt8]?, _ header: ProxyHeader?) -> String {
+    switch header {
+    case .version1: "\(word(socket)), with a PROXY header of version 1"
+    case .version2: "\(word(socket)), with a PROXY header of version 2"
+    case nil: word(socket)
     }
   }
 
@@ -69,9 +85,19 @@ extension EntryReport {
       ("name", JSON(host?.description)), ("verdict", .string(verdict.word)),
       ("alert", JSON(verdict.alert.map { Int($0.rawValue) })), ("alert_name", JSON(verdict.alert?.name)),
       ("proxy_header", JSON(header.map { $0 == .version1 ? 1 : 2 })), ("socket", JSON(socket.map { shellWord($0) })),
+      ("handed_over", .bool(isHandedOver)), ("relayed", relayed?.json ?? .null),
       ("leaves_tree", .bool(leavesTree)), ("findings", .array(findings.map(\.json))),
     ]
     if let certificate { members.append(("certificate", certificate)) }
     return .object(members)
+  }
+}
+
+extension EntryReport.Relayed {
+  fileprivate var json: JSON {
+    .object([
+      ("verdict", .string(verdict.word)), ("alert", JSON(verdict.alert.map { Int($0.rawValue) })),
+      ("alert_name", JSON(verdict.alert?.name)), ("socket", JSON(socket.map { shellWord($0) })),
+    ])
   }
 }

@@ -67,4 +67,5 @@ private let meanings: [(file: StaticString, beginnings: [[UInt8]])] = [
   ),
   ("send-proxy-v1", ["sendproxy", "proxyv1", "proxyprotocol"].map { Array($0.utf8) }),
   ("tls-socket", ["tlssock", "tlssck", "tlsunix"].map { Array($0.utf8) }),
+  ("tls-handoff", ["tlshand", "tlshnd", "handoff"].map { Array($0.utf8) }),
 ]

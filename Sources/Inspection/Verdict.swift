@@ -24,10 +24,16 @@ package struct EntryReport {
   package let entry: [UInt8]
   /// The hostname; nil where it cannot be known, as of a hashed one.
   package let host: HostName?
+  /// Of a client who can be handed over, if there is `tls-handoff`.
   package internal(set) var verdict: Verdict
+  /// Sent to who is relayed.
   package internal(set) var header: ProxyHeader?
   /// What tells the host directory from others; nil where none was reached.
   package internal(set) var directory: FileIdentity?
+  /// Clients are handed over to the socket.
+  package internal(set) var isHandedOver = false
+  /// What becomes of a client who cannot be handed over; nil where there is no `tls-handoff`.
+  package internal(set) var relayed: Relayed?
   /// The socket's own path, and what tells it from others.
   package internal(set) var socket: [UInt8]?
   package internal(set) var backend: FileIdentity?
@@ -37,6 +43,11 @@ package struct EntryReport {
   /// The host directory could be searched, but not listed.
   package internal(set) var isUnlisted = false
   package internal(set) var findings: [Finding] = []
+
+  package struct Relayed {
+    package let verdict: Verdict
+    package let socket: [UInt8]?
+  }
 
   init(_ entry: [UInt8], _ host: HostName?, _ verdict: Verdict) {
     self.entry = entry

@@ -15,6 +15,7 @@ package struct Errno: Error, Equatable, Sendable {
   package static var brokenPipe: Errno { Errno(EPIPE) }
   package static var connectionRefused: Errno { Errno(ECONNREFUSED) }
   package static var connectionReset: Errno { Errno(ECONNRESET) }
+  package static var inProgress: Errno { Errno(EINPROGRESS) }
   package static var interrupted: Errno { Errno(EINTR) }
   package static var invalidArgument: Errno { Errno(EINVAL) }
   package static var nameTooLong: Errno { Errno(ENAMETOOLONG) }
@@ -25,6 +26,7 @@ package struct Errno: Error, Equatable, Sendable {
   package static var notPermitted: Errno { Errno(EPERM) }
   package static var permissionDenied: Errno { Errno(EACCES) }
   package static var readOnly: Errno { Errno(EROFS) }
+  package static var timedOut: Errno { Errno(ETIMEDOUT) }
   package static var tooLarge: Errno { Errno(EFBIG) }
   package static var tooManyLinks: Errno { Errno(ELOOP) }
   package static var tooManyReferences: Errno { Errno(ETOOMANYREFS) }

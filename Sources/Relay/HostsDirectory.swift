@@ -46,7 +46,7 @@ package final class HostsDirectory: Sendable {
     /// The client's connection.
     case handoff
 
-    var socket: BackendSocket {
+    package var socket: BackendSocket {
       switch self {
       case .relay: .relay
       case .handoff: .handoff
@@ -70,8 +70,8 @@ package final class HostsDirectory: Sendable {
   /// What a client who asks for the name of this entry now would meet.
   package enum Outlook: ~Copyable {
     case served(Socket, Call)
-    /// The client would wait for the backend's backlog.
-    case backlogFull
+    /// The client would wait for the backlog of this socket.
+    case backlogFull(BackendSocket)
     case refused(Refusal)
   }
 
@@ -82,7 +82,7 @@ package final class HostsDirectory: Sendable {
   package func outlook(ofEntry entry: [UInt8], handingOver: Bool, by way: inout SocketPath) -> Outlook {
     switch reach(entry: entry, handingOver, by: &way) {
     case .connected(let socket, let call, _, _): .served(socket, call)
-    case .backlogFull: .backlogFull
+    case .backlogFull(let socket, _): .backlogFull(socket)
     case .refused(let refusal): .refused(refusal)
     }
   }

@@ -16,7 +16,8 @@ import Testing
     ("send-proxy-v3", "send-proxy-v1"), ("send_proxy_v2", "send-proxy-v2"), ("send-proxy", "send-proxy-v1"),
     ("Send-Proxy-V1", "send-proxy-v1"), ("snd-proxy-v2", "send-proxy-v2"), ("proxy-v2", "send-proxy-v2"),
     ("tls-sock", "tls-socket"), ("tls_socket", "tls-socket"), ("tls-scoket", "tls-socket"),
-    ("tls.socket", "tls-socket"),
+    ("tls.socket", "tls-socket"), ("tls-hand-off", "tls-handoff"), ("tls_handoff", "tls-handoff"),
+    ("TLS-Handover", "tls-handoff"), ("handoff", "tls-handoff"),
   ])
   func `what was meant`(name: String, meant: String) {
     #expect(meantFile(Array(name.utf8)).map { "\($0)" } == meant)
@@ -28,11 +29,13 @@ import Testing
     ("send-proxy-v1.disabled", "send-proxy-v1", false), ("send-proxy-v2.bak", "send-proxy-v2", false),
     ("send-proxy-v1~", "send-proxy-v1", false), ("send-proxy-v3", "send-proxy-v1", false),
     (".send-proxy-v1", "send-proxy-v1", false), ("tls-socket.old", "tls-socket", false),
+    ("tls-hand-off", "tls-handoff", true), ("tls-handof", "tls-handoff", true), ("tls-handoff~", "tls-handoff", false),
     ("x-send-proxy-v1", "send-proxy-v1", false), ("no-send-proxy-v1", "send-proxy-v1", false),
   ])
   func `what was turned off is no misspelling`(name: String, file: String, isMisspelt: Bool) throws {
     let meant: StaticString =
-      file.hasPrefix("t") ? "tls-socket" : file.hasSuffix("1") ? "send-proxy-v1" : "send-proxy-v2"
+      file.hasPrefix("tls-h")
+      ? "tls-handoff" : file.hasPrefix("t") ? "tls-socket" : file.hasSuffix("1") ? "send-proxy-v1" : "send-proxy-v2"
     #expect(isMisspelling(Array(name.utf8), of: meant) == isMisspelt)
   }
 

@@ -33,11 +33,20 @@ struct Check {
     let verdict: String
     let alert: UInt8?
     let socket: String?
+    let handedOver: Bool
+    let relayed: Relayed?
     let findings: [Finding]
     let proxyHeader: Int?
 
     var codes: [String] { findings.map(\.code) }
     var mends: [String] { findings.flatMap(\.mends) }
+  }
+
+  /// Who cannot be handed over.
+  struct Relayed: Decodable {
+    let verdict: String
+    let alert: UInt8?
+    let socket: String?
   }
 
   struct Finding: Decodable {
