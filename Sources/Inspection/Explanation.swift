@@ -172,6 +172,8 @@ extension Inspector {
     } else if let closed = scene.way.stops.first(where: {
       !$0.isPermitted && ($0.kind == .directory || $0.path == scene.way.end?.path)
     }) {
+      // To open it would be of no use.
+      guard closed.kind == .directory || closed.status.kind == .socket else { return nobodyListens(scene) }
       stop = (closed.path, closed.status, closed.list, closed.kind == .directory, closed.replacers)
     } else {
       return Finding(

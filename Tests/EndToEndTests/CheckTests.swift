@@ -272,6 +272,18 @@ struct CheckTests {
     #expect(try Proxy(hosts, "--user", "4000").ask("a.test") == "served")
   }
 
+  @Test(.requiresRoot) func `a closed file in the socket's place is no socket, and is not opened`() throws {
+    let hosts = try HostsDirectory()
+    let path = try hosts.add("a.test").socket
+    for bits in [0o644, 0o666] {
+      try Data().write(to: URL(filePath: path))
+      try mode(path, bits)
+      let entry = try Check(hosts, ["--user", "4000"]).entry("a.test")
+      #expect(entry.alert == (bits == 0o644 ? 112 : 80) && entry.codes == ["not-a-socket"], "\(entry)")
+      #expect(entry.mends == ["rm \(path)   # and let the backend listen there"])
+    }
+  }
+
   /// The rights of others do not count for who is in the file's group (path_resolution(7)).
   @Test(.requiresRoot) func `what is closed to the user's group is opened to it`() throws {
     let hosts = try HostsDirectory()
