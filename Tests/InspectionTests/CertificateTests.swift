@@ -25,6 +25,11 @@ import Wire
     #expect(try certificate([name]).covers(host(asked)) == isCovered)
   }
 
+  @Test func `its names are in JSON as they are`() {
+    let json = certificate(["*.w.example", "a b's", "\u{1b}[31m\""]).json.text
+    #expect(json.hasPrefix(#"{"names":["*.w.example","a b's","\u001b[31m\""],"#), "\(json)")
+  }
+
   @Test func `what is well is silent`() throws {
     #expect(try certificate().findings(for: host("a.example"), now: now) == [])
   }
