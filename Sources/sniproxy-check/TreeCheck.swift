@@ -70,7 +70,10 @@ struct TreeCheck: ~Copyable {
     if options.names.isEmpty {
       for entry in try entries() { reports.append(inspector.inspect(entry)) }
     } else {
-      for name in options.names { reports.append(try inspect(name)) }
+      for name in options.names {
+        let report = try inspect(name)
+        if !reports.contains(where: { $0.entry == report.entry }) { reports.append(report) }
+      }
     }
     if options.tls { try Self.checkCertificates(&reports, &inspector) }
     addSummaries(reports)

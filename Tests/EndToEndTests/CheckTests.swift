@@ -245,6 +245,13 @@ struct CheckTests {
     #expect(try Check(hosts, []).report().ok)
   }
 
+  @Test func `a name that is given twice is told once`() throws {
+    let hosts = try HostsDirectory()
+    for name in ["a.test", "b.test"] { try hosts.addBackend(name).answer("a") }
+    let check = try Check(hosts.path, "a.test", "b.test", "A.TEST.", "a.test")
+    #expect(check.output.hasSuffix("\n2 entries: 2 well, 0 with warnings, 0 with problems\n"), "\(check.output)")
+  }
+
   @Test func `a name that is like another`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("shop.example").answer("a")
