@@ -143,7 +143,7 @@ package struct Inspector: ~Copyable {
     report.header = scene.header
     report.leavesTree = scene.way.leavesTree || handoff?.way.leavesTree == true
     report.directory = scene.way.host?.status.identity
-    report.isUnlisted = scene.files == nil && scene.way.host != nil
+    report.isUnlisted = scene.files == nil && scene.way.host?.isPermitted == true
     let isHandoff = handoff != nil && (!prospects.fallsBack || prospects.relayed == .refused(.noSocket))
     (report.socket, report.backend) = (isHandoff ? handoff : scene)?.socket ?? (nil, nil)
     guard handoff != nil else { return }

@@ -56,6 +56,16 @@ struct CheckTests {
     #expect(none.status == .exited(1) && none.output.contains("may not search the hosts directory"), "\(none.output)")
   }
 
+  @Test(.requiresRoot) func `host directories that may be searched and not listed are counted`() throws {
+    let hosts = try HostsDirectory()
+    for (name, bits) in [("search.test", 0o711), ("closed.test", 0o700), ("open.test", 0o755)] {
+      try hosts.addBackend(name).answer("a")
+      try mode("\(hosts.path)/\(name)", bits)
+    }
+    let findings = try Check(hosts, ["--user", "4000"]).report().findings
+    #expect(findings.map(\.code) == ["not-listed"] && findings[0].text.hasPrefix("1 host directory may be searched"))
+  }
+
   @Test(.requiresRoot) func `only root can become another user`() throws {
     let done = try run(
       "setpriv", "--reuid=4000", "--clear-groups", try Program.path("sniproxy-check"), "--user", "4001", "/")
