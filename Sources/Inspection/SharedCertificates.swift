@@ -55,9 +55,15 @@ package struct SharedCertificates {
     }
     guard let first else { return nil }
     let others = count == 1 ? "\(first.host)" : "\(first.host) and \(count - 1) more"
+    let also = "its certificate is also for \(others), which \(count == 1 ? "has" : "have") another backend"
+    guard certificate.speaksHTTP2 else {
+      return Finding(
+        .note, .certificateShared,
+        "\(also): this does no harm for as long as it does not offer HTTP/2, over which browsers use one connection for both")
+    }
     return Finding(
-      certificate.speaksHTTP2 ? .warning : .note, .certificateShared,
-      "its certificate is also for \(others), which \(count == 1 ? "has" : "have") another backend: over HTTP/2 browsers use one "
+      .warning, .certificateShared,
+      "\(also): over HTTP/2 browsers use one "
         + "connection for both (RFC 9113, section 9.1.1), so requests reach the wrong backend: give each backend a certificate of its own, "
         + "or let it answer 421 to names that it does not have")
   }

@@ -11,8 +11,19 @@ import Wire
     return report
   }
 
-  private func certificate(_ names: [String]) -> Certificate {
-    Certificate(names: names.map { Array($0.utf8) }, notBefore: 0, notAfter: 1, distrust: nil, speaksHTTP2: true)
+  private func certificate(_ names: [String], speaksHTTP2: Bool = true) -> Certificate {
+    Certificate(
+      names: names.map { Array($0.utf8) }, notBefore: 0, notAfter: 1, distrust: nil, speaksHTTP2: speaksHTTP2)
+  }
+
+  @Test func `without HTTP/2 requests reach no wrong backend`() throws {
+    let reports = [try report("a.test", backend: 1), try report("b.test", backend: 2)]
+    for speaksHTTP2 in [true, false] {
+      let finding = try #require(
+        SharedCertificates(reports).finding(certificate(["*.test"], speaksHTTP2: speaksHTTP2), of: reports[0]))
+      #expect(finding.severity == (speaksHTTP2 ? .warning : .note))
+      #expect(finding.text.contains("reach the wrong backend") == speaksHTTP2, "\(finding.text)")
+    }
   }
 
   /// The names have a backend each.
