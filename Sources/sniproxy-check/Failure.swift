@@ -14,6 +14,12 @@ enum Failure: Error {
     }
   }
 
+  /// What to do about one error is not what to do about another.
+  func withoutAdviceUnless(_ expected: Errno) -> Failure {
+    guard case .system(let verb, let object, let error, _) = self, error != expected else { return self }
+    return .system(verb, object, error)
+  }
+
   var exitStatus: Int32 {
     switch self {
     case .usage: ExitStatus.usage
@@ -24,9 +30,9 @@ enum Failure: Error {
 
 /// Does what takes system calls; the failure tells what was being done, and on what.
 func attempt<Result: ~Copyable>(
-  _ verb: String, _ object: String, advice: String? = nil, _ body: () throws(Errno) -> Result
+  _ verb: String, _ object: String, _ body: () throws(Errno) -> Result
 ) throws(Failure) -> Result {
-  do throws(Errno) { return try body() } catch { throw .system(verb, object, error, advice: advice) }
+  do throws(Errno) { return try body() } catch { throw .system(verb, object, error) }
 }
 
 /// A line on standard error. That one cannot be written is nothing to tell anywhere.

@@ -60,7 +60,8 @@ struct TreeCheck: ~Copyable {
     } catch {
       throw .system(
         "open", "hosts directory \(shellWord(Array(options.hosts.utf8)))", error,
-        advice: "the directories on the way need search permission (x) for \(userName(effectiveUser) ?? "this user")")
+        advice: "the directories on the way need search permission (x) for \(userName(effectiveUser) ?? "this user")"
+      ).withoutAdviceUnless(.permissionDenied)
     }
   }
 
@@ -82,11 +83,16 @@ struct TreeCheck: ~Copyable {
   }
 
   private mutating func entries() throws(Failure) -> [[UInt8]] {
-    let (names, areAll) = try attempt(
-      "list", "hosts directory \(shellWord(Array(options.hosts.utf8)))",
-      advice:
-        "\(userName(effectiveUser) ?? "this user") may not read it, which sniproxy need not: give names after the directory"
-    ) { () throws(Errno) in try inspector.entries() }
+    let (names, areAll): ([[UInt8]], Bool)
+    do throws(Errno) {
+      (names, areAll) = try inspector.entries()
+    } catch {
+      throw Failure.system(
+        "list", "hosts directory \(shellWord(Array(options.hosts.utf8)))", error,
+        advice:
+          "\(userName(effectiveUser) ?? "this user") may not read it, which sniproxy need not: give names after the directory"
+      ).withoutAdviceUnless(.permissionDenied)
+    }
     if !areAll {
       findings.append(Finding(.note, .notListed, "only the first \(names.count) entries were looked at"))
     }

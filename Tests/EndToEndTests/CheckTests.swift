@@ -49,6 +49,14 @@ struct CheckTests {
     try mode(hosts.path, 0o711)
     let all = try Check("--user", "4000", hosts.path)
     #expect(all.status == .exited(111) && all.error.contains("give names"), "\(all.error)")
+    // With too few descriptors it is not the permission that is missing.
+    try mode(hosts.path, 0o755)
+    let program = try Program.path("sniproxy-check")
+    for limit in 3..<12 {
+      let few = try run("sh", "-c", "ulimit -n \(limit); exec \"$0\" \"$1\"", program, hosts.path)
+      #expect(!few.error.contains("may not read it") && !few.error.contains("search permission"), "\(few.error)")
+    }
+    try mode(hosts.path, 0o711)
     let one = try Check("--user", "4000", hosts.path, "a.test")
     #expect(one.status == .exited(0), "\(one.output)")
     try mode(hosts.path, 0o700)
