@@ -70,8 +70,9 @@ package struct Certificate: Equatable, Sendable {
 
   package var json: JSON {
     .object([
-      ("names", .array(names.map { .string(String(decoding: $0, as: UTF8.self)) })), ("not_before", .number(Int(notBefore))),
-      ("not_after", .number(Int(notAfter))), ("distrust", JSON(distrust)), ("http2", .bool(speaksHTTP2)),
+      ("names", .array(names.map { .string(String(decoding: $0, as: UTF8.self)) })),
+      ("not_before", .number(Int(notBefore))), ("not_after", .number(Int(notAfter))), ("distrust", JSON(distrust)),
+      ("http2", .bool(speaksHTTP2)),
     ])
   }
 

@@ -59,7 +59,8 @@ package struct SharedCertificates {
     guard certificate.speaksHTTP2 else {
       return Finding(
         .note, .certificateShared,
-        "\(also): this does no harm for as long as it does not offer HTTP/2, over which browsers use one connection for both")
+        "\(also): this does no harm for as long as it does not offer HTTP/2, over which browsers use one connection for both"
+      )
     }
     return Finding(
       .warning, .certificateShared,

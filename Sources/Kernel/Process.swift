@@ -101,13 +101,23 @@ package var effectiveUser: UserID { geteuid() }
 /// True if the process is in the group, be it by a supplementary one. The corresponding C functions are `getegid` and
 /// `getgroups`.
 package func isMember(of group: GroupID) -> Bool {
-  if getegid() == group { return true }
+  getegid() == group || supplementaryGroups.contains(group)
+}
+
+private var supplementaryGroups: [GroupID] {
   let count = getgroups(0, nil)
-  guard count > 0 else { return false }
-  let groups = unsafe [gid_t](unsafeUninitializedCapacity: Int(count)) { buffer, used in
+  guard count > 0 else { return [] }
+  return unsafe [gid_t](unsafeUninitializedCapacity: Int(count)) { buffer, used in
     used = unsafe max(0, Int(getgroups(count, buffer.baseAddress)))
   }
-  return groups.contains(group)
+}
+
+/// A group by its name or number; nil if there is no such group. The corresponding C function is `getgrnam`.
+package func groupNumber(_ text: String) -> GroupID? {
+  // The greatest number stands for no change (setresgid(2)).
+  if let number = GroupID(text) { return number == .max ? nil : number }
+  guard let entry = unsafe getgrnam(text) else { return nil }
+  return unsafe entry.pointee.gr_gid
 }
 
 /// The name of a user; nil if there is none. The corresponding C function is `getpwuid`.
@@ -122,6 +132,8 @@ package struct User: Equatable, Sendable {
   let groupID: gid_t
   /// For the supplementary groups; nil if only numbers are known.
   let name: String?
+  /// Supplementary groups besides, as `SupplementaryGroups=` gives them (systemd.exec(5)).
+  package var moreGroups: [GroupID] = []
 
   /// A name, `UID` or `UID:GID`; nil if there is no such user. The corresponding C functions are `getpwnam` and
   /// `getpwuid`.
@@ -159,6 +171,10 @@ package struct User: Equatable, Sendable {
     } else {
       var group = groupID
       try call { unsafe setgroups(1, &group) }
+    }
+    if !moreGroups.isEmpty {
+      let all = supplementaryGroups + moreGroups
+      try call { unsafe setgroups(all.count, all) }
     }
     try call { setresgid(groupID, groupID, groupID) }
     try call { setresuid(userID, userID, userID) }

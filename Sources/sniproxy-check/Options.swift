@@ -31,6 +31,13 @@ struct Options: ParsableCommand {
     completion: .shellCommand("getent passwd | cut -d\\: -f 1"))
   var user: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "With --user: be in these groups too (names or numbers, with commas), as by SupplementaryGroups= of a unit.",
+      valueName: "groups"),
+    completion: .shellCommand("getent group | cut -d\\: -f 1"))
+  var groups: String?
+
   @Flag(help: "Links that lead out of the hosts directory are problems.")
   var chroot = false
 
@@ -69,6 +76,7 @@ struct Options: ParsableCommand {
 
   func validate() throws {
     if tls, noConnect { throw ValidationError("--tls with --no-connect: leave one out") }
+    if groups != nil, user == nil { throw ValidationError("--groups without --user: give --user too") }
     if json, quiet { throw ValidationError("--json with --quiet: leave one out") }
     if hello != nil, directory != nil || tls || user != nil || noConnect || chroot || anySocketOwner || quiet {
       throw ValidationError(

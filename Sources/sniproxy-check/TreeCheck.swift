@@ -45,8 +45,14 @@ struct TreeCheck: ~Copyable {
       throw .usage(
         "--user \(shellWord(Array(text.utf8))): only root can become another user: leave it out, or use sudo")
     }
-    guard let user = User(text) else {
+    guard var user = User(text) else {
       throw .usage("--user \(shellWord(Array(text.utf8))): no such user. Give NAME, UID or UID:GID")
+    }
+    for name in options.groups?.split(separator: ",", omittingEmptySubsequences: false) ?? [] {
+      guard let group = groupNumber(String(name)) else {
+        throw .usage("--groups \(shellWord(Array(name.utf8))): no such group. Give names or numbers")
+      }
+      user.moreGroups.append(group)
     }
     return user
   }

@@ -11,7 +11,9 @@ struct CheckTests {
       ["--nonsense"], ["--color", "blue"], ["--tls", "--no-connect"], ["/nonexistent"], ["/etc/hostname"],
       ["/", "*.example"], ["--hashed", "/", String(repeating: "/", count: 64)],
       ["--hashed", "/", String(repeating: "g", count: 63) + "/"],
-      ["--user", "no-such-user", "/"], ["--hello", "-", "--tls"], ["--hello", "-", "--quiet"],
+      ["--user", "no-such-user", "/"], ["--groups", "bin", "/"],
+      ["--user", "daemon", "--groups", "bin,", "/"], ["--user", "daemon", "--groups", "no-such-group", "/"],
+      ["--user", "daemon", "--groups", "4294967295", "/"], ["--hello", "-", "--tls"], ["--hello", "-", "--quiet"],
       ["--hello", "-", "--no-connect"], ["--json", "--quiet", "/"], ["--x\u{1b}[31m"], ["--user", "x\u{1b}[31m", "/"],
       ["--hello", "/dev/null"], ["--hello", "/dev/zero", "."],
     ] {
@@ -72,6 +74,30 @@ struct CheckTests {
     }
     let findings = try Check(hosts, ["--user", "4000"]).report().findings
     #expect(findings.map(\.code) == ["not-listed"] && findings[0].text.hasPrefix("1 host directory may be searched"))
+  }
+
+  @Test(.requiresRoot) func `supplementary groups, as a unit gives them`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("a.test").answer("a")
+    let socket = "\(hosts.path)/a.test/tls-socket"
+    guard unsafe chown(socket, 0, 4005) == 0 else { throw Failure(lastError) }
+    try mode(socket, 0o660)
+    let daemon = ["--user", "daemon"]
+    #expect(try Check(hosts, daemon).entry("a.test").alert == 112)
+    for groups in ["4005", "4004,4005", "bin,4005,4006"] {
+      #expect(try Check(hosts, daemon + ["--groups", groups]).entry("a.test").verdict == "served", "\(groups)")
+    }
+    #expect(try Check(hosts, ["--user", "4000:4001", "--groups", "4005"]).entry("a.test").verdict == "served")
+    #expect(try Check(hosts, daemon + ["--groups", "4004"]).entry("a.test").alert == 112)
+    // Those of the database stay: "does not override, but extends" (systemd.exec(5)).
+    let group = try run("sh", "-c", "getent group | awk -F: '$4 != \"\" { split($4, u, \",\"); print u[1], $3; exit }'")
+      .output
+    let words = group.split { $0.isWhitespace }
+    if words.count == 2, let number = gid_t(words[1]), words[0] != "root" {
+      guard unsafe chown(socket, 0, number) == 0 else { throw Failure(lastError) }
+      let user = ["--user", String(words[0]), "--groups", "4005"]
+      #expect(try Check(hosts, user).entry("a.test").verdict == "served", "\(group)")
+    }
   }
 
   @Test(.requiresRoot) func `only root can become another user`() throws {
