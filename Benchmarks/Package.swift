@@ -22,7 +22,8 @@ let package = Package(
   ],
   targets: [
     .target(name: "CBench", publicHeadersPath: "include", cSettings: gnu),
-    .target(name: "Load", dependencies: ["CBench"], cSettings: gnu, swiftSettings: swift),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
+    .target(name: "Load", dependencies: ["CBench", "COpenSSL"], cSettings: gnu, swiftSettings: swift),
     .executableTarget(
       name: "sniproxy-bench",
       dependencies: ["Load", "CBench", .product(name: "ArgumentParser", package: "swift-argument-parser")],

@@ -3,15 +3,19 @@ import Glibc
 /// Reads what the processes of a proxy have consumed.
 public struct Meter {
   public let processes: [Int32]
+  /// Others that belong to what is measured, such as a server.
+  private let others: [Int32]
 
-  public init(processes: [Int32]) {
+  public init(processes: [Int32], besides others: [Int32] = []) {
     self.processes = processes
+    self.others = others
   }
 
   public func read() throws(Failure) -> Reading {
-    var proxy: UInt64 = 0
+    var (proxy, others): (UInt64, UInt64) = (0, 0)
     for process in processes { proxy += try processorTime(of: process) }
-    return Reading(time: now(), proxy: proxy, load: ownProcessorTime(), machine: machineTime())
+    for process in self.others { others += try processorTime(of: process) }
+    return Reading(time: now(), proxy: proxy, load: ownProcessorTime(), others: others, machine: machineTime())
   }
 
   /// Bytes of memory: the proportional set size, as proc_pid_smaps(5) has it, without pages of files. What other
@@ -53,6 +57,7 @@ public struct Reading {
   let time: UInt64
   let proxy: UInt64
   let load: UInt64
+  let others: UInt64
   let machine: UInt64
 }
 
@@ -63,7 +68,7 @@ public struct Usage {
   public let proxy: Double
   /// The part of its core that the load took: near 1 it was the load that could not go faster.
   public let loadShare: Double
-  /// The part of a core that neither of the two took: others who disturb the measurement.
+  /// The part of a core that none of what is measured took: others who disturb the measurement.
   public let othersShare: Double
 
   init(from start: Reading, to end: Reading) {
@@ -71,7 +76,8 @@ public struct Usage {
     proxy = Double(end.proxy - start.proxy) / 1e9
     let load = Double(end.load - start.load) / 1e9
     loadShare = load / seconds
-    othersShare = max(0, (Double(end.machine) - Double(start.machine)) / 1e9 - proxy - load) / seconds
+    let known = proxy + load + Double(end.others - start.others) / 1e9
+    othersShare = max(0, (Double(end.machine) - Double(start.machine)) / 1e9 - known) / seconds
   }
 }
 

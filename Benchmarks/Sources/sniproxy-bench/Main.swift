@@ -8,7 +8,7 @@ struct Main: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sniproxy-bench",
     abstract: "Measures sniproxy, and programs like it.",
-    subcommands: [RunCommand.self, ReportCommand.self, LoadCommand.self, RestCommand.self])
+    subcommands: [RunCommand.self, HandoffCommand.self, ReportCommand.self, LoadCommand.self, RestCommand.self])
 
   static func main() {
     bench_print_lines()

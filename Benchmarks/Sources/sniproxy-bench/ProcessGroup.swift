@@ -5,6 +5,7 @@ import Load
 /// A program that was started, with all the processes that it started itself.
 struct ProcessGroup {
   let leader: Int32
+  private let name: String
 
   /// The program runs on `cores`, with its output in `log`; this one goes on to run on `back`. Should this one die
   /// without ceremony, it gets SIGTERM.
@@ -33,6 +34,7 @@ struct ProcessGroup {
     let failed = posix_spawnp(&process, words[0], &files, &attributes, &argumentList, &variableList)
     if failed != 0 { throw Failure("\(words[0]): \(String(cString: strerror(failed)))") }
     leader = process
+    name = command[0]
   }
 
   var processes: [Int32] {
@@ -47,6 +49,13 @@ struct ProcessGroup {
       return
     }
     throw Failure("it has ended")
+  }
+
+  /// Waits for a program that does something and ends.
+  func wait() throws(Failure) {
+    var status: Int32 = 0
+    while waitpid(leader, &status, 0) == -1, errno == EINTR {}
+    if status != 0 { throw Failure("\(name) failed") }
   }
 
   /// Ends all of them at once.

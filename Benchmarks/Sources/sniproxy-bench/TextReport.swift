@@ -18,11 +18,11 @@ struct TextReport {
 
   private func table(of work: Work) -> [String] {
     let figures = results.figures(of: work)
-    var lines = [row(work.title, figures.map(\.rawValue))]
+    var lines = [TextTable.row(work.title, figures.map(\.rawValue))]
     for program in results.programs {
       let bound = results.isBoundByLoad(work, by: program)
       lines.append(
-        row(
+        TextTable.row(
           "  " + program,
           figures.map { figure in
             guard let value = results.figure(figure, of: work, by: program) else { return "" }
@@ -43,13 +43,6 @@ struct TextReport {
     return head + String(format: "%.2f of %@'s", ratio, rival.name) + ", wanted \(verdict.target.text)" + untuned
   }
 
-  private func row(_ head: String, _ cells: [String]) -> String {
-    let padded = cells.map { String(repeating: " ", count: max(1, 19 - $0.count)) + $0 }
-    let width = 100 - 19 * cells.count
-    if head.count > width - 1 { return ([head, "\n", pad("", width)] + padded).joined() }
-    return ([pad(head, width)] + padded).joined()
-  }
-
   private func growth(_ check: GrowthCheck) -> [String] {
     var lines = [check.title]
     for figure in check.figures {
@@ -61,8 +54,18 @@ struct TextReport {
     }
     return lines + check.remarks.map { "  " + $0 }
   }
+}
 
-  private func pad(_ text: String, _ width: Int) -> String {
+/// Lines of 100 columns.
+enum TextTable {
+  static func row(_ head: String, _ cells: [String]) -> String {
+    let padded = cells.map { String(repeating: " ", count: max(1, 19 - $0.count)) + $0 }
+    let width = 100 - 19 * cells.count
+    if head.count > width - 1 { return ([head, "\n", pad("", width)] + padded).joined() }
+    return ([pad(head, width)] + padded).joined()
+  }
+
+  private static func pad(_ text: String, _ width: Int) -> String {
     text + String(repeating: " ", count: max(0, width - text.count))
   }
 }

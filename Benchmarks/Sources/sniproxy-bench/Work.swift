@@ -222,4 +222,15 @@ struct Turn: Codable {
     othersShare = usage?.othersShare ?? 0
     proxyShare = usage.map { $0.proxy / $0.seconds } ?? 0
   }
+
+  private init(_ turn: Turn, _ figures: [Figure: Double]) {
+    (self.figures, loadShare) = (figures, turn.loadShare)
+    (othersShare, proxyShare) = (turn.othersShare, turn.proxyShare)
+  }
+
+  /// Without the figures of a proxy that was not there.
+  var withoutProxy: Turn {
+    let ofProxy: Set<Figure> = [.cpuPerGigabyte, .cpuPerExchange, .cpuPerConnection, .memory]
+    return Turn(self, figures.filter { !ofProxy.contains($0.key) })
+  }
 }
