@@ -47,6 +47,21 @@ import Testing
     for line in try help(page).split(separator: "\n") { #expect(line.count <= 80) }
   }
 
+  @Test func `the page of sniproxy-status names every metric, member and reason`() throws {
+    let file = Scratch.current.file("status")
+    let proxy = try Proxy(try HostsDirectory(), "--status", file)
+    func told(_ form: String) throws -> String { try run(try Program.path("sniproxy-status"), file, form).output }
+    let (metrics, json) = (try told("--prometheus"), try told("--json"))
+    try proxy.stop()
+    let page = try #require(ManualPage.all.first { $0.file == "sniproxy-status.1" })
+    let named = Set(page.lines.joined(separator: "\n").split { !($0.isLetter || $0.isNumber || $0 == "_") })
+    let names =
+      metrics.matches(of: #/(?m)^# TYPE ([a-z0-9_]+)/#).map(\.output.1)
+      + json.matches(of: #/"([a-z0-9_]+)":/#).map(\.output.1)
+    #expect(names.count > 50)
+    for name in Set(names) { #expect(named.contains(name), "\(name) is not in the page") }
+  }
+
   private func help(_ page: ManualPage) throws -> String {
     let help = try run(try Program.path(page.name), "--help")
     #expect(help.status == .exited(0) && help.error.isEmpty, "\(help)")
