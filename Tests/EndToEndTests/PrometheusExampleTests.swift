@@ -82,6 +82,10 @@ struct PrometheusExampleTests {
           - {series: 'sniproxy_connect_duration_seconds_bucket{instance="bad",worker="0",le="2.5"}', values: '0+20x30'}
           - {series: 'sniproxy_connect_duration_seconds_bucket{instance="bad",worker="0",le="+Inf"}', values: '0+20x30'}
           - {series: 'sniproxy_log_lines_total{instance="bad",fate="lost"}', values: '0+1x30'}
+          - {series: 'sniproxy_connections_handed_over_total{instance="bad",worker="0"}', values: '0+60x30'}
+          - {series: 'sniproxy_handoffs_dropped_total{instance="bad",worker="0"}', values: '0+12x30'}
+          - {series: 'sniproxy_connections_refused_total{instance="bad",worker="0",reason="out_of_resources",alert="80"}', values: '0+1x30'}
+          - {series: 'sniproxy_relays_ended_total{instance="bad",worker="0",end="shortage"}', values: '0x30'}
         promql_expr_test:
           - expr: count by (alertname, instance) (ALERTS{alertstate="firing"})
             eval_time: 25m
@@ -93,6 +97,8 @@ struct PrometheusExampleTests {
               - {labels: '{alertname="SniproxyNearLimit",instance="bad"}', value: 1}
               - {labels: '{alertname="SniproxyAcceptFails",instance="bad"}', value: 1}
               - {labels: '{alertname="SniproxyBackendUnreachable",instance="bad"}', value: 1}
+              - {labels: '{alertname="SniproxyHandoffsDropped",instance="bad"}', value: 1}
+              - {labels: '{alertname="SniproxyShortage",instance="bad"}', value: 1}
               - {labels: '{alertname="SniproxyBackendSlow",instance="bad"}', value: 1}
               - {labels: '{alertname="SniproxyLogLost",instance="bad"}', value: 1}
       - interval: 1m
@@ -110,6 +116,10 @@ struct PrometheusExampleTests {
           - {series: 'sniproxy_connect_duration_seconds_bucket{instance="good",worker="0",le="1"}', values: '0+19x30'}
           - {series: 'sniproxy_connect_duration_seconds_bucket{instance="good",worker="0",le="+Inf"}', values: '0+20x30'}
           - {series: 'sniproxy_log_lines_total{instance="good",fate="left_out"}', values: '0+1x30'}
+          - {series: 'sniproxy_connections_handed_over_total{instance="good",worker="0"}', values: '0+60x30'}
+          - {series: 'sniproxy_handoffs_dropped_total{instance="good",worker="0"}', values: '0+1x30'}
+          - {series: 'sniproxy_connections_refused_total{instance="good",worker="0",reason="out_of_resources",alert="80"}', values: '0x30'}
+          - {series: 'sniproxy_relays_ended_total{instance="good",worker="0",end="shortage"}', values: '5x30'}
         promql_expr_test:
           - expr: ALERTS{alertstate="firing"}
             eval_time: 25m
