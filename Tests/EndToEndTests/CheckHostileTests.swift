@@ -107,7 +107,7 @@ struct CheckHostileTests {
       try Listener(.unix("\(shared)/s")).answer("a")
       try mode("\(shared)/s", 0o700)
       unsafe chown("\(shared)/s", user, user)
-      unlink(socketLink)
+      unsafe unlink(socketLink)
       try link(socketLink, to: "\(shared)/s")
       let offered = try mends("link.test")
       if let expected {
