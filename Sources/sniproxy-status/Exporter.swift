@@ -196,6 +196,8 @@ private final class Waiter: ChannelInboundHandler {
   private let guests: Guests
   private let answer: @Sendable (Question) -> Answer
   private var head: HTTPRequestHead?
+  /// From the beginning of an answer to its end.
+  private var isAnswering = false
   private var bodyLength = 0
 
   init(_ guest: Guest, _ guests: Guests, _ answer: @escaping @Sendable (Question) -> Answer) {
@@ -215,7 +217,8 @@ private final class Waiter: ChannelInboundHandler {
       bodyLength += bytes.readableBytes
       if bodyLength > Self.longestBody { respond(context, .text(.payloadTooLarge, "no body is wanted here\n"), .close) }
     case .end:
-      guard let head else { return }
+      // Where a connection is closed, the pipeline lets go of the requests that it held back: nobody waits for those.
+      guard let head, !isAnswering else { return }
       respond(context, answer(Question(head)), head.isKeepAlive ? .keep : .close)
     }
   }
@@ -227,6 +230,7 @@ private final class Waiter: ChannelInboundHandler {
   private func respond(_ context: ChannelHandlerContext, _ answer: Answer, _ afterwards: Afterwards) {
     guard let head else { return }
     self.head = nil
+    isAnswering = true
     var headers = HTTPHeaders(answer.headers)
     headers.add(name: "Date", value: httpDate())
     headers.add(name: "Content-Length", value: "\(answer.body.utf8.count)")
@@ -250,6 +254,7 @@ private final class Waiter: ChannelInboundHandler {
   /// there is never more than one answer in memory.
   private func finish(_ context: ChannelHandlerContext, _ afterwards: Afterwards) {
     guest.rest()
+    isAnswering = false
     let end = context.writeAndFlush(wrapOutboundOut(.end(nil)))
     guard afterwards == .close else { return }
     let here = NIOLoopBound(context, eventLoop: context.eventLoop)

@@ -172,6 +172,26 @@ struct StatusExporterTests {
     try proxy.stop()
   }
 
+  /// What they have asked for is in the exporter's memory then, in the midst of an answer.
+  @Test func `clients that leave with many questions open do no harm`() throws {
+    let proxy = try Proxy(hosts, "--status", file, "--workers", "64")
+    let exporter = try Exporter(file)
+    let request = String(repeating: "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n", count: 100)
+    for _ in 0..<3 {
+      let clients = try (0..<20).map { _ in
+        let client = try Connection(to: exporter.address)
+        client.shrinkReceiveBuffer()
+        try client.send(request)
+        return client
+      }
+      #expect(try exporter.get("/metrics").contains("sniproxy_up 1"))
+      for client in clients { client.close() }
+    }
+    #expect(try exporter.get("/metrics").contains("sniproxy_up 1"))
+    #expect(exporter.child.isRunning)
+    try proxy.stop()
+  }
+
   /// The unit may take 64 MB (`MemoryMax=`).
   @Test func `many clients that take nothing cost a few answers`() throws {
     let proxy = try Proxy(hosts, "--status", file, "--workers", "64")
