@@ -49,10 +49,10 @@ extension Inspector {
     case .waits:
       findings.append(
         Finding(
-          .problem, .backlogFull,
+          .warning, .backlogFull,
           scene.target == .handoff
-            ? "the receiver's backlog is full: clients wait, and after --connect-timeout are relayed to tls-socket, or get alert 80"
-            : "the backend's backlog is full: clients wait, and get alert 80 after --connect-timeout"))
+            ? "the receiver's backlog is full now: clients wait, and after --connect-timeout are relayed to tls-socket, or get alert 80"
+            : "the backend's backlog is full now: clients wait, and get alert 80 after --connect-timeout"))
     case .unknown where !scene.users.isEmpty && hosts.delegation != nil && !settings.connects:
       if let end = scene.way.end, !scene.users.contains(end.status.owner) {
         findings.append(

@@ -28,6 +28,8 @@ package struct Inspector: ~Copyable {
   private var way: SocketPath
   /// How often full backlogs may still be waited for, all together.
   private var patience = Self.mostWaitsInAll
+  /// The backends that were reached already.
+  private var reached: Set<FileIdentity> = []
 
   /// - Parameter way: made before the process became another user, who may not be able to.
   package init(_ hosts: HostsDirectory, path: String, _ settings: Settings, by way: SocketPath) throws(Errno) {
@@ -122,7 +124,7 @@ package struct Inspector: ~Copyable {
       let surveyed = Prospects(relayed: scene.verdict, handoff: handoff?.verdict)
       var prospects = surveyed
       if settings.connects {
-        prospects = reach(entry, surveyed)
+        prospects = reach(entry, scene, handoff)
         if let last, last != (prospects, surveyed) { isSteady = false }
         last = (prospects, surveyed)
         guard agrees(prospects, surveyed) || attempt == Self.mostLooks else { continue }
@@ -158,11 +160,25 @@ package struct Inspector: ~Copyable {
   }
 
   /// What the proxy would find, connections included.
-  private mutating func reach(_ entry: [UInt8], _ surveyed: Prospects) -> Prospects {
-    let relayed = reach(entry, handingOver: false).verdict
-    guard let handoff = surveyed.handoff else { return Prospects(relayed: relayed, handoff: nil) }
+  private mutating func reach(_ entry: [UInt8], _ scene: Scene, _ handoff: Scene?) -> Prospects {
+    let relayed = isReached(scene) ? .served : reach(entry, handingOver: false).verdict
+    keep(scene, relayed)
+    guard let handoff else { return Prospects(relayed: relayed, handoff: nil) }
+    guard !isReached(handoff) else { return Prospects(relayed: relayed, handoff: .served) }
     let (client, socket) = reach(entry, handingOver: true)
-    return Prospects(relayed: relayed, client: client, at: socket, surveyed: handoff)
+    let prospects = Prospects(relayed: relayed, client: client, at: socket, surveyed: handoff.verdict)
+    keep(handoff, prospects.handoff)
+    return prospects
+  }
+
+  /// True if nothing but the connection is left to know, and that is known: a backend of many names gets one, so that its
+  /// backlog is not filled by who looks at it.
+  private func isReached(_ scene: Scene) -> Bool {
+    scene.verdict == .served && scene.socket.map { reached.contains($0.identity) } == true
+  }
+
+  private mutating func keep(_ scene: Scene, _ verdict: Verdict?) {
+    if verdict == .served, let socket = scene.socket { reached.insert(socket.identity) }
   }
 
   private mutating func reach(_ entry: [UInt8], handingOver: Bool) -> (verdict: Verdict, socket: BackendSocket?) {
@@ -182,32 +198,40 @@ package struct Inspector: ~Copyable {
     }
   }
 
+  /// What came of an attempt to connect to a backend.
+  package enum Connecting: ~Copyable {
+    case connected(Socket)
+    /// Later it may work.
+    case backlogFull
+    case failed
+  }
+
   /// A connection to the backend of an entry, on which it awaits the first byte of this name's client: a PROXY header was
-  /// sent if the entry asks for one. `Socket.none` where there is none.
-  package mutating func connection(to entry: [UInt8], for name: String) -> Socket {
+  /// sent if the entry asks for one.
+  package mutating func connection(to entry: [UInt8], for name: String) -> Connecting {
     switch hosts.outlook(ofEntry: entry, handingOver: true, by: &way) {
     case .served(let socket, let call):
       guard case .relay(let header) = call else { return Self.handOver(to: socket, name) }
-      guard let header else { return socket }
+      guard let header else { return .connected(socket) }
       // As for a client of a Unix listener, who offers more than one protocol.
       let bytes = header.bytes(source: .local, destination: .local, serverName: Array(name.utf8)[...], protocols: [])
-      guard (try? socket.send(bytes)) == .moved(bytes.count) else { return .none }
-      return socket
-    case .refused: return .none
-    case .backlogFull: return .none
+      guard (try? socket.send(bytes)) == .moved(bytes.count) else { return .failed }
+      return .connected(socket)
+    case .refused: return .failed
+    case .backlogFull: return .backlogFull
     }
   }
 
   /// A connection with the receiver, which gets the other end of it as a client's.
-  private static func handOver(to receiver: consuming Socket, _ name: String) -> Socket {
+  private static func handOver(to receiver: consuming Socket, _ name: String) -> Connecting {
     do throws(Errno) {
       let connection = try LoopbackConnection()
       let message = ProxyHeader.version2.bytes(
         source: connection.client, destination: connection.server, serverName: Array(name.utf8)[...], protocols: [])
       try receiver.pass(connection.accepted, with: message)
-      return connection.takeConnected()
+      return .connected(connection.takeConnected())
     } catch {
-      return .none
+      return .failed
     }
   }
 

@@ -21,19 +21,37 @@ package import Kernel
 
   /// - Parameters:
   ///   - names: the server names to send.
-  ///   - connect: gives a connection on which the handshake may begin; none (`Socket.none`) where there is none.
+  ///   - connect: gives a connection on which the handshake may begin. It is asked again for one to a backend whose backlog is
+  ///     full, as these handshakes alone may fill it.
   /// - Returns: what came of each, in their order.
-  package func ask(_ names: [String], _ connect: (Int) -> Socket) throws(Errno) -> [Outcome] {
+  package func ask(_ names: [String], _ connect: (Int) -> Inspector.Connecting) throws(Errno) -> [Outcome] {
     var outcomes = [Outcome](repeating: .failed("there was no time left for it"), count: names.count)
     var handshakes: [Int: Handshake] = [:]
     var poller = try Poller(eventsAtOnce: Self.mostAtOnce)
-    var next = 0
+    var queue = Array(names.indices)[...]
     let end = monotonicNow() + Self.timeInAll
-    while next < names.count || !handshakes.isEmpty {
-      while next < names.count, handshakes.count < Self.mostAtOnce, monotonicNow() < end {
-        let socket = connect(next)
-        defer { next += 1 }
-        guard socket.number >= 0 else {
+    var connected = monotonicNow()
+    var fullSince: [Int: Int64] = [:]
+    while !handshakes.isEmpty || !queue.isEmpty && monotonicNow() < end {
+      var full: [Int] = []
+      while handshakes.count < Self.mostAtOnce, full.count < Self.mostAtOnce, monotonicNow() < end,
+        let next = queue.popFirst()
+      {
+        let socket: Socket
+        switch connect(next) {
+        case .connected(let new):
+          socket = new
+          connected = monotonicNow()
+        case .backlogFull:
+          let now = monotonicNow()
+          if now - max(fullSince[next, default: now], connected) < Self.time {
+            fullSince[next] = fullSince[next] ?? now
+            full.append(next)
+          } else {
+            outcomes[next] = .failed("its backlog is full")
+          }
+          continue
+        case .failed:
           outcomes[next] = .failed("it can no longer be connected to")
           continue
         }
@@ -47,7 +65,8 @@ package import Kernel
           handshakes[next] = handshake
         }
       }
-      guard !handshakes.isEmpty else { break }
+      if !full.isEmpty { queue = (full + queue)[...] }
+      guard !handshakes.isEmpty || !queue.isEmpty else { break }
       for index in 0..<(try poller.wait(milliseconds: Self.turn)) {
         let slot = poller.event(index).token.slot
         guard let outcome = handshakes[slot]?.proceed() else { continue }

@@ -132,6 +132,32 @@ struct CheckCertificateTests {
     #expect(time >= .seconds(5) && time < .seconds(2 * patience), "\(time)")
   }
 
+  /// The handshakes wait for each other where the backlog has no room for all of them.
+  @Test(.requires("python3")) func `many names of a backend that serves one client at a time`() throws {
+    let certificate = try Certificate("*.test")
+    let server = """
+      import os, socket, ssl, sys, time
+      context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+      context.load_cert_chain(sys.argv[2], sys.argv[3])
+      os.chdir(sys.argv[1])
+      listener = socket.socket(socket.AF_UNIX)
+      listener.bind("tls-socket")
+      listener.listen(1)
+      while True:
+          try:
+              with context.wrap_socket(listener.accept()[0], server_side=True) as client:
+                  client.recv(1)
+          except OSError:
+              pass
+      """
+    let entry = try hosts.add("a.test")
+    for number in 0..<60 { try link(hosts.add("n\(number).test").socket, to: "../a.test/tls-socket") }
+    let backend = try Child("python3", ["-c", server, entry.path, certificate.certificate, certificate.key])
+    try eventually("a backend: \(backend.error)") { (try? Check(hosts, []).entry("a.test").verdict) == "served" }
+    let check = try Check(hosts, ["--tls"])
+    for entry in try check.report().entries { #expect(!entry.codes.contains("tls-failed"), "\(entry)") }
+  }
+
   /// OpenSSL skips these messages before it comes back, so that nothing else would end the handshake.
   @Test func `a backend that sends without end`() throws {
     let request: [UInt8] = [22, 3, 3, 0, 4, 0, 0, 0, 0]

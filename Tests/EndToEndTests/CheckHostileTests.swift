@@ -134,6 +134,19 @@ struct CheckHostileTests {
     #expect(entry.verdict == "served" && entry.codes.contains("not-listed") && entry.findings.count < 20)
   }
 
+  /// It is not to be the one who fills its backlog.
+  @Test func `a backend of many names is connected to once`() throws {
+    let hosts = try HostsDirectory()
+    let listener = try hosts.addBackend("a.test", backlog: 0)
+    for number in 0..<50 { try link(hosts.add("n\(number).test").socket, to: "../a.test/tls-socket") }
+    let check = try Check(hosts, [])
+    #expect(try check.status == .exited(0) && check.report().entries.allSatisfy { $0.verdict == "served" })
+    // Its own connection is in the queue.
+    let full = try Check(hosts, []).entry("n1.test")
+    #expect(full.verdict == "waits" && full.codes == ["backlog-full"] && full.findings[0].severity == "warning")
+    listener.close()
+  }
+
   @Test func `long ways and loops end`() throws {
     let hosts = try HostsDirectory()
     for (name, target) in [
