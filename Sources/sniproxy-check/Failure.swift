@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Wire
 
 /// Why the program can say nothing, with the exit status for it.
 enum Failure: Error {
@@ -36,7 +37,7 @@ func attempt<Result: ~Copyable>(
 }
 
 /// A line on standard error. That one cannot be written is nothing to tell anywhere.
-func complain(_ message: String) { _ = writeAll("sniproxy-check: \(message)\n", to: STDERR_FILENO) }
+func complain(_ message: String) { _ = writeAll("sniproxy-check: \(visibleLines(message))\n", to: STDERR_FILENO) }
 
 /// On standard output.
 func write(_ text: String) throws(Failure) {

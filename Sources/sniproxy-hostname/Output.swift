@@ -1,8 +1,9 @@
 import Glibc
+import Wire
 
 /// A line on standard error. That one cannot be written is nothing to tell anywhere.
 func complain(_ message: String) {
-  _ = writeAll("\(message)\n", to: STDERR_FILENO)
+  _ = writeAll("\(visibleLines(message))\n", to: STDERR_FILENO)
 }
 
 /// False, and told, if standard output does not take it all.

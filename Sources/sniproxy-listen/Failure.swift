@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Wire
 
 /// Why the command was not run, with the exit status for it.
 enum Failure: Error {
@@ -47,4 +48,4 @@ func attempt<Result>(_ verb: String, _ object: String, _ advice: String, _ body:
 }
 
 /// A line on standard error. That one cannot be written is nothing to tell anywhere.
-func complain(_ message: String) { _ = writeAll("sniproxy-listen: \(message)\n", to: STDERR_FILENO) }
+func complain(_ message: String) { _ = writeAll("sniproxy-listen: \(visibleLines(message))\n", to: STDERR_FILENO) }

@@ -1,9 +1,10 @@
 import Glibc
 import Kernel
+import Wire
 
 /// A line on standard error. That one cannot be written is nothing to tell anywhere.
 func complain(_ message: String) {
-  _ = writeAll("sniproxy-status: \(message)\n", to: STDERR_FILENO)
+  _ = writeAll("sniproxy-status: \(visibleLines(message))\n", to: STDERR_FILENO)
 }
 
 /// Writes to standard output.

@@ -1,4 +1,5 @@
 import Kernel
+import Wire
 
 /// Why the program cannot start, with the exit status that says so.
 enum Failure: Error {
@@ -10,7 +11,7 @@ enum Failure: Error {
   var text: String {
     switch self {
     case .usage(let text): text
-    case .system(let verb, let object, let error): "cannot \(verb) \(object): \(error)"
+    case .system(let verb, let object, let error): "cannot \(verb) \(visible(object)): \(error)"
     case .workerEnded: "stopped: a worker ended"
     }
   }

@@ -3,6 +3,7 @@ import Glibc
 import Kernel
 import Status
 import Synchronization
+import Wire
 
 /// The log: one event a line, written by a thread of its own, so that a log that blocks never makes a client wait.
 final class Log: Sendable {
@@ -242,10 +243,10 @@ final class Log: Sendable {
     let text: String
     switch destination {
     case .syslog:
-      unsafe linux_syslog(entry.level.rawValue, entry.text)
+      unsafe linux_syslog(entry.level.rawValue, visible(entry.text))
       return true
-    case .journal: text = "<\(entry.level.rawValue)>\(entry.text)\n"
-    case .standardError: text = "sniproxy: \(entry.text)\n"
+    case .journal: text = "<\(entry.level.rawValue)>\(visible(entry.text))\n"
+    case .standardError: text = "sniproxy: \(visible(entry.text))\n"
     }
     let bytes = Array(((isAtLineStart ? "" : "\n") + text).utf8)
     let count = writtenCount(bytes)

@@ -2,6 +2,7 @@ import Glibc
 import Kernel
 import Relay
 import Status
+import Wire
 
 /// The main thread: starts the proxy, answers signals and the service manager, and stops it.
 struct Supervisor: ~Copyable {
@@ -35,7 +36,8 @@ struct Supervisor: ~Copyable {
     if hosts.isOpenToAll {
       log.write(
         .warning,
-        "hosts directory \(options.hosts): anybody may replace the entries of others: set its sticky bit (chmod +t)")
+        "hosts directory \(visible(options.hosts)): anybody may replace the entries of others: set its sticky bit (chmod +t)"
+      )
     }
     let listeners = try Activation(options.listen, serviceManager).listeners
     try attempt("let go of", "standard input and output") { () throws(Errno) in
@@ -90,7 +92,7 @@ struct Supervisor: ~Copyable {
     while proxy.state == .ready { early = try waitForSignal(until: .max) ?? early }
     try checkWorkers()
     ledger.enter(.running)
-    for listener in listeners { log.write(.notice, "listening on \(listener.name)") }
+    for listener in listeners { log.write(.notice, "listening on \(visible(listener.name))") }
     serviceManager.notify("READY=1")
     nextReport = 0
     if let early { tell(early) } else { try serve() }
@@ -212,7 +214,8 @@ struct Supervisor: ~Copyable {
         maxPerHost: options.maxPerHost)
     } catch .noSuchFileOrDirectory, .notDirectory {
       throw .usage(
-        "hosts directory \(options.hosts): there is no such directory. Create it, or name another with --hosts")
+        "hosts directory \(visible(options.hosts)): there is no such directory. Create it, or name another with --hosts"
+      )
     } catch {
       throw .system("open", "hosts directory \(options.hosts)", error)
     }

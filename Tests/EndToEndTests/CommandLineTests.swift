@@ -29,6 +29,26 @@ struct CommandLineTests {
     #expect(error.contains(wrong[0].replacing(/=.*/, with: "")), "the message names the culprit: \(error)")
   }
 
+  @Test(arguments: [
+    ["sniproxy", "--x\u{1b}[31m"], ["sniproxy", "--listen", "x\u{1b}[31m"], ["sniproxy", "--hosts", "/x\u{1b}[31m"],
+    ["sniproxy", "--user", "x\u{1b}[31m"], ["sniproxy", "--listen", "unix:/nonexistent/x\u{1b}[31m"],
+    ["sniproxy-status", "--x\u{1b}[31m"], ["sniproxy-status", "x\u{1b}[31m"], ["sniproxy-hostname", "--x\u{1b}[31m"],
+    ["sniproxy-listen", "--x\u{1b}[31m"], ["sniproxy-check", "--x\u{1b}[31m"],
+  ])
+  func `an argument that is shown steers no terminal`(command: [String]) throws {
+    let done = try Child(try Program.path(command[0]), Array(command.dropFirst()))
+    #expect(try done.wait() != .exited(0) && done.output.isEmpty)
+    #expect(!done.error.contains("\u{1b}") && done.error.contains(/[^ ]+31m/), "\(done.error)")
+  }
+
+  @Test func `the name of a listener splits no line of the log`() throws {
+    let hosts = try HostsDirectory()
+    let path = Scratch.current.file("a\n<0>b\u{1b}")
+    let proxy = try Proxy(hosts, listen: ["unix:\(path)"])
+    let shown = path.replacing("\n", with: "\\x0a").replacing("\u{1b}", with: "\\x1b")
+    #expect(proxy.log.contains("listening on unix:\(shown)\n"), "\(proxy.log)")
+  }
+
   @Test func `without a listening socket the three ways are shown`() throws {
     let (status, _, error) = try sniproxy([])
     #expect(status == .exited(100))
