@@ -39,8 +39,8 @@ static bool is_client(int descriptor, union address *address) {
 enum { none = -1, passed_on = -2 };
 
 // The client whom the peer hands over, with its address as a client of that listener has it.
-static int take(int peer, const struct listener *listener, int flags, int64_t *deadline, union address *address,
-                socklen_t room) {
+static int take(int peer, const struct listener *listener, bool may_pass_on, int flags, int64_t *deadline,
+                union address *address, socklen_t room) {
   if (!is_trusted(peer, listener)) return none;
   int on_exec = flags & SOCK_CLOEXEC ? MSG_CMSG_CLOEXEC : 0;
   int client = receive_descriptor(peer, on_exec);
@@ -57,7 +57,7 @@ static int take(int peer, const struct listener *listener, int flags, int64_t *d
     close(client);
     return none;
   }
-  if (pass_on(client, listener)) {
+  if (may_pass_on && pass_on(client, listener)) {
     close(client);
     return passed_on;
   }
@@ -109,7 +109,10 @@ static int accept_client(int descriptor, struct sockaddr *room, socklen_t *lengt
 
     int cancellation;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
-    int client = take(accepted, &listener, flags, &deadline, &address, room == NULL ? sizeof address : *length);
+    // A call that blocks must not wait for another client while the server has one elsewhere.
+    bool blocks = (fcntl(descriptor, F_GETFL) & O_NONBLOCK) == 0;
+    socklen_t most = room == NULL ? sizeof address : *length;
+    int client = take(accepted, &listener, !blocks, flags, &deadline, &address, most);
     close(accepted);
     if (client >= 0) {
       hand_down_options(descriptor, client);
@@ -118,7 +121,7 @@ static int accept_client(int descriptor, struct sockaddr *room, socklen_t *lengt
     pthread_setcancelstate(cancellation, NULL);
     if (client >= 0) return client;
     if (client == passed_on) bad = 0;
-    if (bad >= bad_peers && (fcntl(descriptor, F_GETFL) & O_NONBLOCK) != 0) {
+    if (bad >= bad_peers && !blocks) {
       errno = ECONNABORTED;
       return -1;
     }

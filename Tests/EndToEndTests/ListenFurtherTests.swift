@@ -65,6 +65,18 @@ import Testing
       """)
   }
 
+  /// A server that waits for several listeners calls accept(2) for one of them, and must not be kept there.
+  @Test func `a listener that blocks keeps its clients`() throws {
+    try PreloadedPython().run(
+      """
+      four, six = server(), server("::")
+      four.setblocking(True)
+      one = client(host="::1", listen="::1")
+      assert four.accept()[0].getpeername()[1] == one.getsockname()[1]
+      fails(errno.EAGAIN, six.accept)
+      """)
+  }
+
   @Test func `workers that were forked share all listeners`() throws {
     try PreloadedPython().run(
       """
