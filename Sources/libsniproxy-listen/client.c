@@ -121,6 +121,11 @@ static int accept_client(int descriptor, struct sockaddr *room, socklen_t *lengt
     pthread_setcancelstate(cancellation, NULL);
     if (client >= 0) return client;
     if (client == passed_on) bad = 0;
+    // The server may have waited for this one in poll(2), and be needed elsewhere. It goes on as after a signal.
+    if (blocks && poll(&(struct pollfd){.fd = descriptor, .events = POLLIN}, 1, 0) == 0) {
+      errno = EINTR;
+      return -1;
+    }
     if (bad >= bad_peers && !blocks) {
       errno = ECONNABORTED;
       return -1;

@@ -142,6 +142,20 @@ import Testing
       """)
   }
 
+  /// As servers do that wait for several at once, and then call accept(2) of one that blocks.
+  @Test func `a call that blocks does not wait for another one than who woke it`() throws {
+    try PreloadedPython().run(
+      """
+      listener = server()
+      listener.setblocking(True)
+      reach().close()
+      assert libc.accept(listener.fileno(), None, None) == -1 and ctypes.get_errno() == errno.EINTR
+      reach().close()
+      one = client()
+      assert listener.accept()[0].getpeername() == one.getsockname()
+      """)
+  }
+
   @Test(.requiresRoot) func `the named user hands over`() throws {
     var python = try PreloadedPython()
     python.user = "daemon"
