@@ -90,8 +90,15 @@ extension Connection {
 
 extension Listener {
   /// Gives those who connect as little room in the kernel as can be for what they send.
-  func shrinkReceiveBuffer() {
-    var size: Int32 = 1
-    _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
-  }
+  func shrinkReceiveBuffer() { shrinkReceiveBufferOf(descriptor) }
+}
+
+extension Connection {
+  /// Leaves as little room in the kernel as can be for what it is sent.
+  func shrinkReceiveBuffer() { shrinkReceiveBufferOf(descriptor) }
+}
+
+private func shrinkReceiveBufferOf(_ descriptor: Int32) {
+  var size: Int32 = 1
+  _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
 }
