@@ -129,9 +129,9 @@ struct CheckHandoffTests {
     let stream = try look()
     #expect(stream.alert == 80 && stream.codes == ["wrong-socket-type"], "\(stream)")
     #expect(stream.findings[0].text.contains("SOCK_SEQPACKET") && stream.relayed?.verdict == "served")
-    for file in ["tls-handoff", "tls-socket"] { unlink("\(entry.path)/\(file)") }
+    for file in ["tls-handoff", "tls-socket"] { unsafe unlink("\(entry.path)/\(file)") }
     try receive()
-    rename("\(entry.path)/tls-handoff", "\(entry.path)/tls-socket")
+    unsafe rename("\(entry.path)/tls-handoff", "\(entry.path)/tls-socket")
     let packets = try Check(hosts, []).entry("a.test")
     #expect(packets.codes == ["wrong-socket-type"] && packets.findings[0].text.contains("tls-handoff"), "\(packets)")
     #expect(packets.relayed == nil)
@@ -160,7 +160,7 @@ struct CheckHandoffTests {
   @Test(arguments: ["tls-hand-off", "tls_handoff", "TLS-Handoff"]) func `a misspelt one`(name: String) throws {
     try receive()
     try relay()
-    rename("\(entry.path)/tls-handoff", "\(entry.path)/\(name)")
+    unsafe rename("\(entry.path)/tls-handoff", "\(entry.path)/\(name)")
     let said = try Check(hosts, []).entry("a.test")
     #expect(said.codes == ["unknown-file"] && said.relayed == nil, "\(said)")
     let mend = try #require(said.mends.first)
