@@ -17,7 +17,12 @@ extension TreeCheck {
     for (index, outcome) in zip(asked, outcomes) {
       switch outcome {
       case .failed(let reason):
-        reports[index].add(Finding(.warning, .tlsFailed, "the backend's certificate could not be looked at: \(reason)"))
+        // A receiver closes what comes from anybody else.
+        let hint =
+          reports[index].isHandedOver
+          ? ": tls-handoff may take clients from root and from sniproxy's user alone, so look as that user" : ""
+        reports[index].add(
+          Finding(.warning, .tlsFailed, "the backend's certificate could not be looked at: \(reason)\(hint)"))
       case .certificate(let certificate):
         reports[index].certificate = certificate.json
         for finding in certificate.findings(for: reports[index].host!, now: now) { reports[index].add(finding) }
