@@ -269,7 +269,7 @@ struct CounterTests {
 
   @Test func `lines about a full house that are left out are counted`() throws {
     let counted = try CountedProxy(try HostsDirectory(), options: ["--max-connections", "1", "--workers", "1"])
-    let clients = try (0..<200).map { _ in try counted.proxy.connect(Hello("unknown.test")) }
+    let clients = try (0..<400).map { _ in try counted.proxy.connect(Hello("unknown.test")) }
     for client in clients {
       #expect(try client.receiveAlert() == 112)
       client.close()
