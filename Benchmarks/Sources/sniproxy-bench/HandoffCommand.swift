@@ -57,14 +57,14 @@ struct HandoffCommand: ParsableCommand {
       listen ?? URL(filePath: places.sniproxy).deletingLastPathComponent().appending(path: "sniproxy-listen").path
     let server = try NginxServer(places.nginx, listen: listen, templates: places.peers, bench: bench)
     defer { server.stop() }
-    let rounds = rounds ?? (quick ? 1 : 11)
     let measurements = try HandoffComparison(
       bench: bench, programs: places.programs, server: server, works: only.isEmpty ? HandoffWork.allCases : only,
-      scale: quick ? .quick : .full, rounds: rounds, progress: { print($0) }
+      scale: quick ? .quick : .full, rounds: rounds ?? (quick ? 1 : 15), progress: { print($0) }
     ).run()
     return HandoffResults(
       date: Date.now.formatted(.iso8601.year().month().day()), command: command, kernel: Machine.kernel,
-      processor: Machine.processor, nginx: version, rounds: rounds, measurements: measurements)
+      processor: Machine.processor, nginx: version, rounds: (measurements.map(\.round).max() ?? 0) + 1,
+      measurements: measurements)
   }
 }
 

@@ -13,7 +13,13 @@ struct HandoffComparison {
   /// Who begins changes from round to round, and each turn has a proxy that has just been started.
   func run() throws(Failure) -> [HandoffMeasurement] {
     var measurements: [HandoffMeasurement] = []
+    let begun = now()
     for round in 0..<rounds {
+      let seconds = Double(now() - begun) / 1e9
+      if round > 0, seconds / Double(round) * Double(round + 1) > Self.longest {
+        progress("no more rounds: \(round) took \(Int(seconds)) seconds")
+        break
+      }
       progress("round \(round + 1) of \(rounds)")
       for work in works {
         for place in Way.allCases.indices {
@@ -41,6 +47,9 @@ struct HandoffComparison {
       throw Failure("\(way.title), \(work.title): \(error)")
     }
   }
+
+  /// No round is begun that would end after so many seconds.
+  private static let longest = 200.0
 }
 
 struct HandoffMeasurement: Codable {

@@ -5,7 +5,9 @@ struct HandoffReport {
   let results: HandoffResults
 
   var text: String {
-    var lines = ["", "Medians of \(results.rounds) rounds. CPU and memory are those of the proxy.", ""]
+    var lines = [
+      "", "Medians of \(results.rounds) rounds. * = the load could not go faster. CPU and memory: the proxy's.", "",
+    ]
     for work in results.works {
       let figures = results.figures(of: work)
       lines.append(TextTable.row(work.title, figures.map(\.rawValue)))
@@ -14,7 +16,9 @@ struct HandoffReport {
           TextTable.row(
             "  " + way.title,
             figures.map { figure in
-              results.figure(figure, of: work, way).map { String(format: "%.\(figure.decimals)f", $0) } ?? ""
+              results.figure(figure, of: work, way).map {
+                String(format: "%.\(figure.decimals)f", $0) + mark(figure, work, way, or: " ")
+              } ?? ""
             }))
       }
       for target in work.targets {
@@ -42,11 +46,17 @@ struct HandoffReport {
       results.figures(of: work).filter { $0 != .p99 }.map { figure in
         let target = work.targets.first { $0.figure == figure }
         let ratios = [Way.direct, .relayed].map { way in
-          results.ratio(figure, of: work, to: way).map { String(format: "%.2f", $0) } ?? ""
+          results.ratio(figure, of: work, to: way).map {
+            String(format: "%.2f", $0) + mark(figure, work, .handedOver, or: "").replacing("*", with: "\\*")
+          } ?? ""
         }
         return "| " + ([work.title, figure.rawValue] + ratios + [target?.text ?? ""]).joined(separator: " | ") + " |"
       }
     }
     return (head + rows).joined(separator: "\n") + "\n"
+  }
+
+  private func mark(_ figure: Figure, _ work: HandoffWork, _ way: Way, or nothing: String) -> String {
+    figure.moreIsBetter && results.isBoundByLoad(work, way) ? "*" : nothing
   }
 }

@@ -41,6 +41,12 @@ struct HandoffResults: Codable {
     return median((quiet.isEmpty ? rounds : quiet).map(\.ratio))
   }
 
+  /// Whether the load's core was full, so that the server could have gone faster.
+  func isBoundByLoad(_ work: HandoffWork, _ way: Way) -> Bool {
+    let turns = measurements.filter { $0.work == work && $0.way == way }.map(\.turn)
+    return (median(turns.map(\.loadShare)) ?? 0) > 0.96
+  }
+
   /// The part of all measurements that others disturbed.
   var disturbance: Double {
     Double(measurements.count { $0.turn.isDisturbed }) / Double(max(1, measurements.count))
