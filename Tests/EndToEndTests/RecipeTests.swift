@@ -10,7 +10,7 @@ import Testing
     "python3")
 )
 struct RecipeTests {
-  @Test(arguments: ["nginx", "users", "move", "headers", "hostname", "handoff"])
+  @Test(arguments: ["nginx", "users", "move", "headers", "hashed", "hostname", "handoff"])
   func `a recipe works as it is written`(recipe: String) throws {
     try #require(Self.readme.steps.last { $0.recipe == recipe }?.output != nil, "it ends with what is to be seen")
     try Reader().follow(Self.readme, recipe)
@@ -22,26 +22,20 @@ struct RecipeTests {
     try reader.follow(Self.multiUser, "multi-user")
   }
 
-  @Test func `the example of hashed names works as it is written`() throws {
-    try Reader().follow(Self.hashed, "hashed")
-  }
-
   @Test func `no commands are left out`() throws {
     let readme = try Self.readme
     #expect(readme.unclaimed.isEmpty, "lines of README.md")
-    let known: Set = ["installation", "nginx", "users", "move", "headers", "hostname", "handoff"]
+    let known: Set = ["installation", "nginx", "users", "move", "headers", "hashed", "hostname", "handoff"]
     // Typed by AccessLogTests.
     let others: Set = ["access-log"]
     #expect(Set(readme.steps.map(\.recipe)) == known.union(others))
-    for (example, recipe) in [(try Self.multiUser, "multi-user"), (try Self.hashed, "hashed")] {
-      #expect(example.unclaimed.isEmpty, "lines of \(example.name)")
-      #expect(Set(example.steps.map(\.recipe)) == [recipe])
-    }
+    let example = try Self.multiUser
+    #expect(example.unclaimed.isEmpty, "lines of \(example.name)")
+    #expect(Set(example.steps.map(\.recipe)) == ["multi-user"])
   }
 
   private static var readme: Page { get throws { try Page("README.md", section: "Recipes") } }
   private static var multiUser: Page { get throws { try Page("examples/multi-user/README.md") } }
-  private static var hashed: Page { get throws { try Page("examples/hashed/README.md") } }
 }
 
 /// Who follows a page, as root at a shell of a machine where sniproxy was just installed, as README.md tells.
