@@ -33,7 +33,7 @@ struct CommandLineTests {
     ["sniproxy", "--x\u{1b}[31m"], ["sniproxy", "--listen", "x\u{1b}[31m"], ["sniproxy", "--hosts", "/x\u{1b}[31m"],
     ["sniproxy", "--user", "x\u{1b}[31m"], ["sniproxy", "--listen", "unix:/nonexistent/x\u{1b}[31m"],
     ["sniproxy-status", "--x\u{1b}[31m"], ["sniproxy-status", "x\u{1b}[31m"], ["sniproxy-hostname", "--x\u{1b}[31m"],
-    ["sniproxy-listen", "--x\u{1b}[31m"], ["sniproxy-check", "--x\u{1b}[31m"],
+    ["sniproxy-listen", "--x\u{1b}[31m", "/tmp", "--", "true"], ["sniproxy-check", "--x\u{1b}[31m"],
   ])
   func `an argument that is shown steers no terminal`(command: [String]) throws {
     let done = try Child(try Program.path(command[0]), Array(command.dropFirst()))
