@@ -14,8 +14,10 @@ final class Exporter: Sendable {
     let loop = threads.next()
     let guests = try loop.submit { NIOLoopBound(Guests(room: room), eventLoop: loop) }.wait()
     let bootstrap = ServerBootstrap(group: threads)
+      // So that who has to go has gone before the next one comes: there are descriptors for so many.
+      .serverChannelOption(.maxMessagesPerRead, value: 1)
       .serverChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Porter()) }
+        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Porter(guests.value)) }
       }
       .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.longestRead))
       .childChannelOption(.socketOption(.so_sndbuf), value: Self.kernelBuffer)
@@ -60,7 +62,10 @@ final class Exporter: Sendable {
 private final class Porter: ChannelInboundHandler {
   typealias InboundIn = any Channel
 
+  private let guests: Guests
   private var nextWord = NIODeadline.now()
+
+  init(_ guests: Guests) { self.guests = guests }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     let now = NIODeadline.now()
@@ -68,6 +73,7 @@ private final class Porter: ChannelInboundHandler {
       complain("accepting paused for a moment: \(error)")
       nextWord = now + Self.silence
     }
+    guests.makeRoom()
     let channel = context.channel
     channel.setOption(.autoRead, value: false).whenSuccess {
       channel.eventLoop.scheduleTask(in: Self.pause) { _ = channel.setOption(.autoRead, value: true) }
@@ -86,9 +92,9 @@ private final class Guests {
 
   init(room: Int) { self.room = room }
 
-  /// Where there is no room, who has waited longest for anything to happen has to go.
+  /// Where there is no room, another has to go.
   func enter(_ guest: Guest) {
-    if present.count >= room, let idlest = present.values.min(by: { $0.turn < $1.turn }) { leave(idlest) }
+    if present.count >= room { makeRoom() }
     present[ObjectIdentifier(guest)] = guest
     guest.onTurn = { [unowned self, unowned guest] in
       turns += 1
@@ -100,6 +106,11 @@ private final class Guests {
       let (guests, guest) = leaving.value
       guests.present[ObjectIdentifier(guest)] = nil
     }
+  }
+
+  /// Who has waited longest for anything to happen goes.
+  func makeRoom() {
+    if let idlest = present.values.min(by: { $0.turn < $1.turn }) { leave(idlest) }
   }
 
   /// An answer waits for this guest to take it. Where the answers that wait are too large together, who has one for longest

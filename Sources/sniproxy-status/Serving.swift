@@ -15,6 +15,8 @@ struct Serving {
   }
 
   func run() throws(Failure) {
+    // What else whoever started it left open would take the room of clients.
+    closeDescriptors(from: STDERR_FILENO + 1 + passedCount)
     let signals: Signals
     do throws(Errno) {
       // Before there are threads, which take over what is blocked.
@@ -61,9 +63,15 @@ struct Serving {
   }
 
   /// sd_listen_fds(3): `LISTEN_FDS` descriptors from 3 on, for the process that `LISTEN_PID` names.
-  private func passedListeners() throws(Failure) -> [ListeningSocket] {
+  private var passedCount: Int32 {
     func number(_ name: String) -> Int32? { unsafe getenv(name).flatMap { unsafe Int32(String(cString: $0)) } }
-    guard number("LISTEN_PID") == getpid(), let count = number("LISTEN_FDS"), (1...64).contains(count) else {
+    guard number("LISTEN_PID") == getpid(), let count = number("LISTEN_FDS"), (1...64).contains(count) else { return 0 }
+    return count
+  }
+
+  private func passedListeners() throws(Failure) -> [ListeningSocket] {
+    let count = passedCount
+    guard count > 0 else {
       throw .usage(
         "--serve: the service manager passes no socket: give an address, such as --serve 127.0.0.1:9843, or start it by a "
           + "socket unit")
