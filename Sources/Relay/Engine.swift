@@ -7,6 +7,7 @@ struct Engine: ~Copyable {
   let hosts: HostsDirectory
   var socketPath: SocketPath
   let clients: Quota<ClientNetwork>?
+  let untaken: Quota<FileIdentity>
   let report: @Sendable (Event) -> Void
   let tally: Tally
   var ferry = Ferry()

@@ -22,7 +22,8 @@ final class Greeting {
   var attempts = 0
   /// Of the client's socket, which it is to have no more once it is handed over.
   let options: InheritedOptions
-  /// Why it is not handed over after all.
+  /// How often it was not handed over since the receiver was gone in the last moment, and why it is not handed over after all.
+  var receiversGone = 0
   var handoffFailure: Refusal?
 
   private let kind: StreamKind

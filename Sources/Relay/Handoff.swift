@@ -45,11 +45,18 @@ extension Session {
       return refuse(.outOfResources(code: error.code), greeting, &engine)
     }
     switch error {
-    // ETOOMANYREFS (unix(7)): as many descriptors as the user may have are on their way.
-    case .wouldBlock, .tooManyReferences: return waitForBacklog(of: .handoff, greeting, reading, &engine)
+    case .wouldBlock: return waitForBacklog(of: .handoff, .backendTimedOut, greeting, reading, &engine)
+    // As many descriptors as the user may have are on their way (unix(7), ETOOMANYREFS).
+    case .tooManyReferences:
+      let refusal = Refusal.backendFailed(.handoff, code: error.code)
+      return waitForBacklog(of: .handoff, refusal, greeting, reading, &engine)
     case _ where error.isShortage: return refuse(.outOfResources(code: error.code), greeting, &engine)
     case .brokenPipe, .connectionReset, .connectionRefused:
-      return relayInstead(.backendRefused(.handoff), greeting, reading, &engine)
+      // It ended, or did not want to wait for the message any more.
+      greeting.receiversGone += 1
+      return greeting.receiversGone < Self.mostReceiversGone
+        ? waitForBacklog(of: .handoff, .backendRefused(.handoff), greeting, reading, &engine)
+        : relayInstead(.backendRefused(.handoff), greeting, reading, &engine)
     default: return relayInstead(.backendFailed(.handoff, code: error.code), greeting, reading, &engine)
     }
   }
@@ -67,10 +74,12 @@ extension Session {
       engine.tally.droppedByReceiver()
       return over(.handoffDropped, &engine)
     }
-    guard readiness.hasHungUp || connection.backend.unacknowledged == 0 else { return .lives }
-    return over(.handedOver, &engine)
+    // Who only shuts its end down may still take it, or keep it for ever.
+    return connection.backend.unacknowledged == 0 ? over(.handedOver, &engine) : .lives
   }
 
   /// Waits for a receiver no more: its client is queued there, whatever becomes of this program.
   mutating func letGo(_ engine: inout Engine) -> Fate { isHandingOver ? over(.handedOver, &engine) : .lives }
+
+  private static let mostReceiversGone = 3
 }

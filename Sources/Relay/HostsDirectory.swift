@@ -10,8 +10,6 @@ package final class HostsDirectory: Sendable {
   package let delegation: Delegation?
   /// nil where there is no limit.
   private let quota: Quota<FileIdentity>?
-  /// Clients that were handed over and that their receiver has not yet taken.
-  private let untaken = Quota<FileIdentity>(most: mostUntaken)
   /// True if anybody may replace what is another's in it.
   package let isOpenToAll: Bool
 
@@ -62,9 +60,10 @@ package final class HostsDirectory: Sendable {
 
   /// Connects to the backend of this name as its entry is now.
   ///
-  /// - Parameter handingOver: whether the client can be handed over.
-  func reach(_ name: HostName, handingOver: Bool, by way: inout SocketPath) -> Reached {
-    reach(entry: entryName(of: name), handingOver, by: &way)
+  /// - Parameter untaken: bounds the clients of a host directory that were handed over and are not yet taken; nil if this
+  ///   client cannot be handed over.
+  func reach(_ name: HostName, untaken: Quota<FileIdentity>?, by way: inout SocketPath) -> Reached {
+    reach(entry: entryName(of: name), untaken, by: &way)
   }
 
   /// What a client who asks for the name of this entry now would meet.
@@ -80,23 +79,23 @@ package final class HostsDirectory: Sendable {
   /// - Parameter handingOver: whether the client could be handed over.
   /// - Precondition: as for `Directory.directory`.
   package func outlook(ofEntry entry: [UInt8], handingOver: Bool, by way: inout SocketPath) -> Outlook {
-    switch reach(entry: entry, handingOver, by: &way) {
+    switch reach(entry: entry, handingOver ? Quota(most: 1) : nil, by: &way) {
     case .connected(let socket, let call, _, _): .served(socket, call)
     case .backlogFull(let socket, _): .backlogFull(socket)
     case .refused(let refusal): .refused(refusal)
     }
   }
 
-  private func reach(entry: [UInt8], _ handingOver: Bool, by way: inout SocketPath) -> Reached {
+  private func reach(entry: [UInt8], _ untaken: Quota<FileIdentity>?, by way: inout SocketPath) -> Reached {
     let failure: Refusal
     do throws(Refusal) {
-      return try attempt(entry, handingOver, &way)
+      return try attempt(entry, untaken, &way)
     } catch {
       failure = error
     }
-    guard handingOver, failure == .noSocket || failure == .backendRefused(.handoff) else { return .refused(failure) }
+    guard untaken != nil, failure == .noSocket || failure == .backendRefused(.handoff) else { return .refused(failure) }
     do throws(Refusal) {
-      return try attempt(entry, false, &way)
+      return try attempt(entry, nil, &way)
     } catch .noSocket {
       return .refused(failure)
     } catch {
@@ -105,21 +104,25 @@ package final class HostsDirectory: Sendable {
   }
 
   /// Connects, a second time where what the entry leads to, or its socket, may have been replaced since it was looked at.
-  private func attempt(_ entry: [UInt8], _ handingOver: Bool, _ way: inout SocketPath) throws(Refusal) -> Reached {
+  private func attempt(
+    _ entry: [UInt8], _ untaken: Quota<FileIdentity>?, _ way: inout SocketPath
+  ) throws(Refusal) -> Reached {
     do throws(Refusal) {
-      return try connect(entry, handingOver, by: &way)
+      return try connect(entry, untaken, by: &way)
     } catch .unknownName, .noSocket, .backendRefused {
-      return try connect(entry, handingOver, by: &way)
+      return try connect(entry, untaken, by: &way)
     }
   }
 
-  private func connect(_ entry: [UInt8], _ handingOver: Bool, by way: inout SocketPath) throws(Refusal) -> Reached {
+  private func connect(
+    _ entry: [UInt8], _ untaken: Quota<FileIdentity>?, by way: inout SocketPath
+  ) throws(Refusal) -> Reached {
     defer { directory.leave(by: &way) }
     guard let delegation else {
       let host = try lookUp { () throws(Errno) in try directory.directory(entry, by: &way) }
-      let call = try call(host, handingOver)
+      let call = try call(host, untaken != nil)
       let key = try key(host, call)
-      return try join(key, call) { () throws(Errno) in try Self.connect(host, call, by: way) }
+      return try join(key, call, untaken) { () throws(Errno) in try Self.connect(host, call, by: way) }
     }
     let looked = try lookUp { () throws(Errno) in
       try delegation.administratorsHost(try directory.status(of: entry)) { () throws(Errno) in
@@ -130,26 +133,27 @@ package final class HostsDirectory: Sendable {
       let host = try lookUp { () throws(Errno) in try directory.directory(entry, by: &way) }
       let status = try lookUp { () throws(Errno) in try host.status }
       if status.identity == looked.identity, delegation.isAdministratorsHost(status),
-        let reached = try connect(to: host, status, handingOver, delegation, &way)
+        let reached = try connect(to: host, status, untaken, delegation, &way)
       {
         return reached
       }
     }
-    return try connect(along: Trail(from: directory), to: entry, handingOver, delegation, &way)
+    return try connect(along: Trail(from: directory), to: entry, untaken, delegation, &way)
   }
 
   /// Connects in a host directory of the administrators; nil if others have, or meanwhile had, a say in the socket.
   ///
   /// One descriptor serves for the flags and the socket, so that both are of one and the same directory.
   private func connect(
-    to host: borrowing Directory, _ status: FileStatus, _ handingOver: Bool, _ delegation: Delegation,
+    to host: borrowing Directory, _ status: FileStatus, _ untaken: Quota<FileIdentity>?, _ delegation: Delegation,
     _ way: inout SocketPath
   ) throws(Refusal) -> Reached? {
-    let call = try call(host, handingOver)
+    let call = try call(host, untaken != nil)
     let name = call.socket.name
     let socket = try find(call) { () throws(Errno) in try host.status(of: name) }
     guard socket.kind == .link else {
-      let reached = try join(status.identity, call) { () throws(Errno) in try Self.connect(host, call, by: way) }
+      let reached = try join(status.identity, call, untaken) { () throws(Errno) in try Self.connect(host, call, by: way)
+      }
       let again = try find(call) { () throws(Errno) in try host.status(of: name) }
       guard again.version == socket.version else { return nil }
       return consume reached
@@ -160,12 +164,12 @@ package final class HostsDirectory: Sendable {
       try delegation.administratorsSocket(socket, in: status) { () throws(Errno) in try host.link(name) }
     }
     guard end?.identity == file.status.identity else { return nil }
-    return try join(status.identity, call) { () throws(Errno) in try file.connect(as: call.socket, by: &way) }
+    return try join(status.identity, call, untaken) { () throws(Errno) in try file.connect(as: call.socket, by: &way) }
   }
 
   /// Connects where others than administrators may have a say.
   private func connect(
-    along trail: consuming Trail, to entry: [UInt8], _ handingOver: Bool, _ delegation: Delegation,
+    along trail: consuming Trail, to entry: [UInt8], _ untaken: Quota<FileIdentity>?, _ delegation: Delegation,
     _ way: inout SocketPath
   ) throws(Refusal) -> Reached {
     let host = try lookUp { () throws(Errno) in
@@ -174,17 +178,17 @@ package final class HostsDirectory: Sendable {
     }
     // The trail goes on from it.
     defer { withExtendedLifetime(host) {} }
-    let call = try call(host, handingOver)
+    let call = try call(host, untaken != nil)
     let key = try key(host, call)
     try find(call) { () throws(Errno) in try trail.follow(Array("\(call.socket.name)".utf8)) }
     let user = try delegation.onlyUser(trail)
     let file = way.isExact ? trail.status : nil
     guard let user, !delegation.isOwner(user, of: file) else {
-      return try join(key, call) { () throws(Errno) in try trail.connect(as: call.socket, by: &way) }
+      return try join(key, call, untaken) { () throws(Errno) in try trail.connect(as: call.socket, by: &way) }
     }
     // The file is another's, or may be. What else hinders a connection to it is not for the client to know.
     do throws(Refusal) {
-      return try join(key, call) { () throws(Errno) in
+      return try join(key, call, untaken) { () throws(Errno) in
         let socket = try trail.connect(as: call.socket, by: &way)
         guard delegation.isListener(user, on: socket) else { throw .permissionDenied }
         return socket
@@ -202,13 +206,13 @@ package final class HostsDirectory: Sendable {
 
   /// Connects, if the host has a place left.
   private func join(
-    _ key: FileIdentity?, _ call: Call, _ connect: () throws(Errno) -> Socket
+    _ key: FileIdentity?, _ call: Call, _ untaken: Quota<FileIdentity>?, _ connect: () throws(Errno) -> Socket
   ) throws(Refusal) -> Reached {
     // Who waits for a full backlog must not have a place, so none is taken before there is a connection.
     if let quota, let key, quota.isFull(key) { throw .hostLimit }
     let began = monotonicNow()
     var places = Places()
-    if case .handoff = call, let key {
+    if case .handoff = call, let untaken, let key {
       places.untaken = untaken.take(key)
       guard places.untaken != nil else { return .backlogFull(.handoff, connectBegan: began) }
     }
@@ -274,8 +278,4 @@ package final class HostsDirectory: Sendable {
     default: .backendFailed(socket, code: error.code)
     }
   }
-
-  /// Of one host directory: enough for a receiver that is busy for a moment, and few of the descriptors that the proxy's user
-  /// may have on their way (unix(7), ETOOMANYREFS).
-  private static let mostUntaken = 256
 }

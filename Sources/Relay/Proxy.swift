@@ -21,6 +21,8 @@ package final class Proxy: Sendable {
   let hosts: HostsDirectory
   /// nil where there is no limit.
   let clients: Quota<ClientNetwork>?
+  /// Clients that were handed over and that their receivers have not taken yet.
+  let untaken: Quota<FileIdentity>
   let unfinished: UnfinishedHellos
   let report: @Sendable (Event) -> Void
   private let workers: [WorkerControl]
@@ -35,12 +37,17 @@ package final class Proxy: Sendable {
     self.report = report
     admission = Admission(limit: limit, now: monotonicNow())
     clients = settings.maxPerClient.map { Quota(most: $0) }
+    untaken = Quota(most: max(1, min(limit / 8, Self.mostUntaken)))
     changed = try Wakeup()
     var controls: [WorkerControl] = []
     for number in 0..<workers { controls.append(try WorkerControl(ledger.tally(number))) }
     self.workers = controls
     unfinished = UnfinishedHellos(most: max(1, limit / 2), of: controls)
   }
+
+  /// Of one host directory: enough for a receiver that is busy for a moment, and few of the descriptors that the proxy's user
+  /// may have on their way (unix(7), ETOOMANYREFS).
+  private static let mostUntaken = 256
 
   package var phase: Phase {
     guard let phase = Phase(rawValue: phaseNumber.load(ordering: .acquiring)) else { preconditionFailure() }

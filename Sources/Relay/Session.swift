@@ -177,7 +177,7 @@ struct Session: ~Copyable {
     _ greeting: Greeting, _ reading: Direction.Reading, _ engine: inout Engine
   ) -> Fate {
     let reached = engine.hosts.reach(
-      greeting.name!, handingOver: greeting.canBeHandedOver, by: &engine.socketPath)
+      greeting.name!, untaken: greeting.canBeHandedOver ? engine.untaken : nil, by: &engine.socketPath)
     switch consume reached {
     case .refused(let refusal):
       lookUpEnded(greeting, at: monotonicNow(), engine)
@@ -185,7 +185,7 @@ struct Session: ~Copyable {
       return refuse(refusal == .noSocket ? greeting.handoffFailure ?? refusal : refusal, greeting, &engine)
     case .backlogFull(let socket, let began):
       lookUpEnded(greeting, at: began, engine)
-      return waitForBacklog(of: socket, greeting, reading, &engine)
+      return waitForBacklog(of: socket, .backendTimedOut, greeting, reading, &engine)
     case .connected(let socket, .handoff, let places, let began):
       lookUpEnded(greeting, at: began, engine)
       return handOver(greeting, to: socket, places, reading, &engine)
@@ -210,12 +210,14 @@ struct Session: ~Copyable {
     }
   }
 
+  /// - Parameter refusal: why the client is refused in the end.
   mutating func waitForBacklog(
-    of socket: BackendSocket, _ greeting: Greeting, _ reading: Direction.Reading, _ engine: inout Engine
+    of socket: BackendSocket, _ refusal: Refusal, _ greeting: Greeting, _ reading: Direction.Reading,
+    _ engine: inout Engine
   ) -> Fate {
     guard engine.now < greeting.connectDeadline else {
-      guard case .handoff = socket else { return refuse(.backendTimedOut, greeting, &engine) }
-      return relayInstead(.backendTimedOut, greeting, reading, &engine)
+      guard case .handoff = socket else { return refuse(refusal, greeting, &engine) }
+      return relayInstead(refusal, greeting, reading, &engine)
     }
     greeting.attempts += 1
     account?.found(engine.hosts.entryName(of: greeting.name!))

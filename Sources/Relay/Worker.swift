@@ -45,6 +45,7 @@ struct Worker: ~Copyable {
     try poller.add(control.wakeup.number, .readable, Token(slot: Self.wakeupSlot, generation: 0, side: 0))
     engine = Engine(
       settings: settings, hosts: proxy.hosts, socketPath: try SocketPath(), clients: proxy.clients,
+      untaken: proxy.untaken,
       report: proxy.report, tally: control.tally, poller: poller,
       deadlines: Deadlines { kind in
         switch kind {

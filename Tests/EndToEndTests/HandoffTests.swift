@@ -227,8 +227,10 @@ struct HandoffTests {
   func `one that takes nobody gets so many clients, and no other is harmed`(accepts: Bool) throws {
     let receiver = try receiver(backlog: 4096)
     try hosts.addBackend("other.test").answer("other")
-    let proxy = try Proxy(hosts, "--workers", "2", "--connect-timeout", "600", "--hello-timeout", "600")
-    let clients = try (0..<270).map { _ in try proxy.connect(hello) }
+    let proxy = try Proxy(
+      hosts, "--workers", "2", "--connect-timeout", "600", "--hello-timeout", "600", "--max-connections",
+      "\(8 * Self.mostUntaken)")
+    let clients = try (0..<Self.mostUntaken + 14).map { _ in try proxy.connect(hello) }
     let counted = Mutex(0)
     var deliveries: [Delivery] = []
     if accepts { for _ in 0..<Self.mostUntaken { deliveries.append(try receiver.accept()) } }
@@ -249,7 +251,7 @@ struct HandoffTests {
     for client in clients { client.close() }
   }
 
-  private static let mostUntaken = 256
+  private static let mostUntaken = 40
 
   @Test(.looksInside, arguments: ["closes", "ends"])
   func `one that drops its clients`(how: String) throws {
@@ -266,6 +268,28 @@ struct HandoffTests {
     #expect(try counted.status()["total.droppedByReceivers"] == clients.count)
     let ends = Set(try AccessLine.all(clients.count, of: counted.proxy).map { $0["end"] })
     #expect(ends == ["handoff-dropped"])
+  }
+
+  /// It shuts its end down, which looks like having closed it: the client is still in its queue.
+  @Test func `one that keeps its clients unread gets so many, and no other is harmed`() throws {
+    let receiver = try receiver(backlog: 4096)
+    try hosts.addBackend("other.test").answer("other")
+    let counted = try CountedProxy(hosts, options: ["--max-connections", "80", "--connect-timeout", "0.2"])
+    var kept: [Delivery] = []
+    for _ in 0..<10 {
+      let client = try counted.proxy.connect(hello)
+      let delivery = try receiver.accept()
+      try delivery.awaitMessage()
+      delivery.shutDown()
+      kept.append(delivery)
+      client.reset()
+    }
+    #expect(try counted.status()["total.handingOver"] == 10)
+    #expect(try counted.proxy.refusal(hello) == 80)
+    #expect(try counted.proxy.ask("other.test") == "other")
+    for delivery in kept { delivery.close() }
+    try eventually("all to be counted as dropped") { try counted.status()["total.droppedByReceivers"] == 10 }
+    #expect(try counted.status()["total.handingOver"] == 0)
   }
 
   /// It has its client, and nothing of the proxy's or of another's.

@@ -112,6 +112,14 @@ final class Delivery: @unchecked Sendable {
     return HandedOver(connection: connection, message: Array(message.prefix(count)), wasBlocking: isBlocking)
   }
 
+  /// Waits until the message is there, and leaves it.
+  func awaitMessage() throws {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    guard unsafe poll(&entry, 1, Int32(patience * 1000)) == 1 else { throw Failure("no message came") }
+  }
+
+  func shutDown() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
   /// Sends messages until there is no room for more, and gives their number.
   func fill() throws -> Int {
     let message = [UInt8](repeating: 0x16, count: 1000)
