@@ -72,6 +72,12 @@ static int take(int peer, const struct listener *listener, bool may_pass_on, int
 // Descriptors that turned out to be hand-off listeners. A hint: the number may have become something else.
 static _Atomic(bool) hinted[4096];
 
+static atomic_bool accepted_any;
+
+// Whether this process, or one from which it was forked, has taken what came to a hand-off listener: it is no master
+// that only starts workers.
+bool has_accepted(void) { return accepted_any; }
+
 static bool is_hinted(int descriptor) {
   return descriptor >= 0 && descriptor < (int)(sizeof hinted / sizeof *hinted) && hinted[descriptor];
 }
@@ -105,6 +111,7 @@ static int accept_client(int descriptor, struct sockaddr *room, socklen_t *lengt
       }
       return accepted;
     }
+    accepted_any = true;
     if (descriptor < (int)(sizeof hinted / sizeof *hinted)) hinted[descriptor] = true;
 
     int cancellation;

@@ -18,9 +18,18 @@ static void lead(union address *address, int directory, const char *name) {
   snprintf(address->local.sun_path, sizeof address->local.sun_path, "/proc/self/fd/%d/%s", directory, name);
 }
 
-// Whether somebody listens, as an error number: 0 if not, EADDRINUSE if so. Whoever takes clients sees a connection
-// without a message.
-static int probe(in_port_t port, int directory, const char *path) {
+// Whether it is connected to one of the server's listeners that have that key.
+static bool is_own(int probe, const uint32_t *key) {
+  union address address;
+  socklen_t length = sizeof address;
+  struct listener listener;
+  return key != NULL && ORIGINAL(getpeername)(probe, &address.any, &length) == 0 &&
+         names_listener(&address, length, &listener) && !listener.further && listener.key == *key;
+}
+
+// Whether somebody else than who has the key listens, as an error number: 0 if not, EADDRINUSE if so. Whoever takes
+// clients sees a connection without a message.
+static int probe(in_port_t port, int directory, const char *path, const uint32_t *key) {
   struct stat status;
   if (fstatat(directory, handoff, &status, AT_SYMLINK_NOFOLLOW) == -1) return errno == ENOENT ? 0 : errno;
   if (!S_ISSOCK(status.st_mode)) {
@@ -32,8 +41,9 @@ static int probe(in_port_t port, int directory, const char *path) {
   union address address;
   lead(&address, directory, handoff);
   int result = connect(probe, &address.any, sizeof address.local), error = errno;
+  bool free = result == 0 ? is_own(probe, key) : error == ECONNREFUSED || error == ENOENT;
   close(probe);
-  if (result == -1 && (error == ECONNREFUSED || error == ENOENT)) return 0;
+  if (free) return 0;
   complain(port, path, "somebody listens on tls-handoff",
            "stop that server, or give this one another directory; ss -xlp tells which it is");
   return EADDRINUSE;
@@ -66,7 +76,7 @@ int check(in_port_t port) {
   for (size_t index = 0; index < count; index++) {
     int directory = open_directory(port, paths[index]);
     if (directory == -1) return errno;
-    int error = probe(port, directory, paths[index]);
+    int error = probe(port, directory, paths[index], NULL);
     close(directory);
     if (error != 0) return error;
   }
@@ -121,7 +131,7 @@ static int listen_at(int directory, const char *name, int backlog) {
   return -1;
 }
 
-// The listener in all directories for its port. -1, with errno as listen(2) would set it, if it cannot be.
+// The listener in all directories for its port, where it replaces one with the same key. -1, with errno as listen(2) would set it, if it cannot be.
 int make_listener(const struct listener *listener, int backlog) {
   in_port_t port = port_of(&listener->address);
   const char *paths[PLACES];
@@ -137,7 +147,7 @@ int make_listener(const struct listener *listener, int backlog) {
       break;
     }
     error = lock(port, directories[opened], paths[opened]);
-    if (error == 0) error = probe(port, directories[opened], paths[opened]);
+    if (error == 0) error = probe(port, directories[opened], paths[opened], &listener->key);
   }
   if (error == 0) {
     made = listen_at(directories[0], name, backlog);

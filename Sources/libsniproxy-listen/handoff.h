@@ -69,6 +69,7 @@ void name_listener(const struct listener *, char name[NAME_ROOM]);
 socklen_t name_further_listener(const struct listener *, union address *);
 bool is_listener(int descriptor, struct listener *);
 bool names_listener(const union address *, socklen_t, struct listener *);
+bool has_seen_further(void);
 
 // configuration.c
 #define PLACES 64
@@ -101,8 +102,16 @@ bool pass_on(int client, const struct listener *);
 int option_of(int descriptor, int level, int name);
 int find_descriptor(bool (*)(int, const void *), const void *);
 
+// succession.c
+bool has_listener(in_port_t);
+int make_beside(struct listener *, int backlog);
+
 // listener.c
+int take_place(int descriptor, int made);
 void present_in_other_family(int client, sa_family_t own);
+
+// client.c
+bool has_accepted(void);
 
 // options.c
 uint64_t cookie_of(int descriptor);

@@ -33,24 +33,18 @@ static bool is_ours(int descriptor, const struct sockaddr *to, socklen_t length,
 // What a server that has listeners for the same port already gets.
 enum part { first, duplicate, further, in_use };
 
-static bool has_port(int descriptor, const void *address) {
-  struct listener listener;
-  return is_listener(descriptor, &listener) && !is_bound(descriptor) && port_of(&listener.address) == port_of(address);
-}
-
 static bool has_address(int descriptor, const void *address) {
   struct listener listener;
   return is_listener(descriptor, &listener) && !is_bound(descriptor) && same_address(&listener.address, address);
 }
 
-// The twin is the listener that the server has already.
+// The twin is the listener that the server has already for that very address.
 static enum part part_of(int descriptor, const union address *address, int *twin) {
   *twin = find_descriptor(has_address, address);
   int reuses = 0;
   if (*twin != -1) getsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &reuses, &(socklen_t){sizeof reuses});
   if (*twin != -1) return reuses ? duplicate : in_use;
-  *twin = find_descriptor(has_port, address);
-  return *twin == -1 ? first : further;
+  return has_listener(port_of(address)) ? further : first;
 }
 
 static int refuse(int error) {
@@ -81,7 +75,7 @@ static int replace(int descriptor, int made) {
   return 0;
 }
 
-static int take_place(int descriptor, int made) {
+int take_place(int descriptor, int made) {
   int result = replace(descriptor, made), error = errno;
   close(made);
   errno = error;
@@ -122,10 +116,7 @@ static int make(int descriptor, struct listener *listener, int backlog) {
   enum part part = part_of(descriptor, &listener->address, &twin);
   if (part == in_use) return refuse(EADDRINUSE);
   if (part == duplicate) return fcntl(twin, F_DUPFD_CLOEXEC, 0);
-  if (part == first) return make_listener(listener, backlog);
-  struct listener other;
-  if (is_listener(twin, &other)) listener->key = other.key;
-  return make_further_listener(listener, backlog);
+  return part == first ? make_listener(listener, backlog) : make_beside(listener, backlog);
 }
 
 EXPORTED int listen(int descriptor, int backlog) {

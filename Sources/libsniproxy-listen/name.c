@@ -53,6 +53,11 @@ socklen_t name_further_listener(const struct listener *listener, union address *
   return offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name);
 }
 
+// Whether this process, or one from which it was forked, has had such a name to do with.
+static atomic_bool seen_further;
+
+bool has_seen_further(void) { return seen_further; }
+
 static int digit(char character) {
   if (character >= '0' && character <= '9') return character - '0';
   return character >= 'a' && character <= 'f' ? character - 'a' + 10 : -1;
@@ -63,6 +68,7 @@ bool names_listener(const union address *address, socklen_t length, struct liste
   size_t before = offsetof(struct sockaddr_un, sun_path);
   if (local->sun_family != AF_UNIX || length <= before) return false;
   bool further = local->sun_path[0] == 0;
+  if (further) seen_further = true;
   if (!further && local->sun_path[0] != '/') return false;
   char path[sizeof local->sun_path + 1] = {0};
   memcpy(path, local->sun_path, length - before < sizeof local->sun_path ? length - before : sizeof local->sun_path);

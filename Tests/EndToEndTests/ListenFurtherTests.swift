@@ -77,6 +77,64 @@ import Testing
       """)
   }
 
+  /// As nginx does it when a reload changes the address.
+  @Test func `the last one of a family has the clients`() throws {
+    try PreloadedPython().run(
+      """
+      one, six = server("127.0.0.1"), server("::")
+      other = server("127.0.0.2")
+      serves(other)
+      fails(errno.EAGAIN, one.accept)
+      one.close()
+      serves(other)
+      kept = client(host="::1", listen="::1")
+      fails(errno.EAGAIN, other.accept)
+      assert six.accept()[1] == kept.getsockname()
+      assert os.listdir(D) == ["tls-handoff"]
+      """)
+  }
+
+  /// As a reload of nginx does it: the first is closed, old workers still have it, and new ones are started.
+  @Test func `when the first is closed another takes its place, for the next workers`() throws {
+    try PreloadedPython().run(
+      """
+      one, six = server(), server("::")
+      worker = os.fork()
+      if worker == 0:
+          signal.pause()
+      first = os.stat(PATH).st_ino
+      in_child(lambda: None)
+      assert os.stat(PATH).st_ino == first
+      one.close()
+      in_child(lambda: None)
+      assert os.stat(PATH).st_ino != first
+      os.kill(worker, signal.SIGKILL)
+      os.waitpid(worker, 0)
+      assert os.listdir(D) == ["tls-handoff"] and six.getsockname()[:2] == ("::", 443)
+      kept = client()
+      assert six.accept()[1][:2] == ("::ffff:127.0.0.1", kept.getsockname()[1])
+      four = server()
+      kept = client()
+      fails(errno.EAGAIN, six.accept)
+      assert four.accept()[1] == kept.getsockname()
+      """)
+  }
+
+  @Test func `a worker that closes its listeners takes them from nobody`() throws {
+    try PreloadedPython().run(
+      """
+      one, six = server(), server("::")
+
+      def work():
+          serves(one)
+          one.close()
+          in_child(lambda: None)
+
+      in_child(work)
+      serves(one)
+      """)
+  }
+
   @Test func `workers that were forked share all listeners`() throws {
     try PreloadedPython().run(
       """

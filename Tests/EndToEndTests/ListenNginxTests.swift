@@ -25,6 +25,16 @@ import Testing
     #expect(!nginx.errors.contains("[alert]") && !nginx.errors.contains("[crit]"), "\(nginx.errors)")
   }
 
+  @Test func `a reload may drop the listener that was the first`() throws {
+    let nginx = try HandedNginx()
+    let served = try nginx.answers(4)
+    try nginx.configure(listening: ["[::]:443"])
+    try nginx.signal(SIGHUP)
+    try eventually("new workers") { try nginx.answers(4).workers.isDisjoint(with: served.workers) }
+    #expect(try nginx.answers(4).addresses == ["::ffff:127.0.0.7"])
+    #expect(try FileManager.default.contentsOfDirectory(atPath: nginx.host) == ["tls-handoff"])
+  }
+
   @Test func `looking at the configuration disturbs no server that runs`() throws {
     let nginx = try HandedNginx()
     let look = try Child("nginx", ["-t"] + nginx.arguments, environment: nginx.environment)
@@ -44,7 +54,7 @@ private final class HandedNginx {
     host = try hosts.add("example.com").path
     directory = try Scratch.current.directory("nginx")
     let certificate = try Certificate("example.com")
-    let configuration = """
+    configuration = """
       worker_processes 2;
       user root;
       pid \(directory)/pid;
@@ -58,21 +68,19 @@ private final class HandedNginx {
         uwsgi_temp_path \(directory)/uwsgi;
         scgi_temp_path \(directory)/scgi;
         server {
-          listen 443 ssl;
-          listen [::]:443 ssl;
+          LISTEN
           ssl_certificate \(certificate.certificate);
           ssl_certificate_key \(certificate.key);
           location / { return 200 "$pid $remote_addr\\n"; }
         }
       }
       """
-    let file = "\(directory)/nginx.conf"
-    try configuration.write(toFile: file, atomically: false, encoding: .utf8)
-    arguments = ["-p", directory, "-e", "\(directory)/error.log", "-c", file]
+    arguments = ["-p", directory, "-e", "\(directory)/error.log", "-c", "\(directory)/nginx.conf"]
     environment = [
       "LD_PRELOAD": try PreloadedPython.library, "SNIPROXY_HANDOFF": "443=\(host)",
       "SNIPROXY_HANDOFF_USER": String(geteuid()),
     ]
+    try configure(listening: ["443", "[::]:443"])
     // It goes into the background, so that its successor does too.
     let program = try #require(Tool.path("nginx"))
     let started = try Child(
@@ -86,6 +94,13 @@ private final class HandedNginx {
     guard try started.wait() == .exited(0) else { throw Failure("nginx: \(started.error)\(errors)") }
     try eventually("its process") { (try? master) != nil }
     proxy = try Proxy(hosts)
+  }
+
+  /// For its next start or reload.
+  func configure(listening addresses: [String]) throws {
+    let lines = addresses.map { "listen \($0) ssl;" }.joined(separator: " ")
+    try configuration.replacing("LISTEN", with: lines).write(
+      toFile: "\(directory)/nginx.conf", atomically: true, encoding: .utf8)
   }
 
   var errors: String { (try? String(contentsOfFile: "\(directory)/error.log", encoding: .utf8)) ?? "" }
@@ -113,6 +128,7 @@ private final class HandedNginx {
   }
 
   private let directory: String
+  private let configuration: String
   private var proxy: Proxy!
 }
 
