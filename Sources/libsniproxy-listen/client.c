@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-// How long a call waits for messages of trusted peers, in all.
-static const int64_t patience = 100 * 1000 * 1000;
+// How long a call waits for the message of a trusted peer, and for those of all of them.
+static const int64_t patience = 100 * 1000 * 1000, patience_in_all = 1000 * 1000 * 1000;
 
 // How many bad peers in a row a call on a non-blocking listener sends away, before it lets the server do something
 // else.
@@ -44,11 +44,13 @@ static int take(int peer, const struct listener *listener, bool may_pass_on, int
   if (!is_trusted(peer, listener)) return none;
   int on_exec = flags & SOCK_CLOEXEC ? MSG_CMSG_CLOEXEC : 0;
   int client = receive_descriptor(peer, on_exec);
+  int64_t own_deadline = 0;
   while (client == -1 && errno == EAGAIN) {
     int64_t time = now();
-    if (*deadline == 0) *deadline = time + patience;
-    if (time >= *deadline) return none;
-    struct timespec rest = {.tv_nsec = *deadline - time};
+    if (*deadline == 0) *deadline = time + patience_in_all;
+    if (own_deadline == 0) own_deadline = time + patience < *deadline ? time + patience : *deadline;
+    if (time >= own_deadline) return none;
+    struct timespec rest = {.tv_nsec = own_deadline - time};
     ppoll(&(struct pollfd){.fd = peer, .events = POLLIN}, 1, &rest, NULL);
     client = receive_descriptor(peer, on_exec);
   }

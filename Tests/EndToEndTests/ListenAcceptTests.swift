@@ -187,6 +187,27 @@ import Testing
       """)
   }
 
+  @Test func `who comes after silent peers has time of its own`() throws {
+    try PreloadedPython().run(
+      """
+      listener = server()
+      silent = [reach() for _ in range(2)]
+      peer = reach()
+      one, connection = pair()
+
+      def send_late():
+          silent[-1].recv(1)
+          time.sleep(0.02)
+          send(peer, connection)
+
+      late = threading.Thread(target=send_late)
+      late.start()
+      accepted = listener.accept()[0]
+      late.join()
+      assert accepted.getpeername() == one.getsockname()
+      """)
+  }
+
   @Test func `two thousand bad ones leave no descriptor, and keep nobody from its turn`() throws {
     try PreloadedPython().run(
       """
