@@ -85,6 +85,16 @@ size_t directories_of(in_port_t port, const char *directories[PLACES]) {
   return found;
 }
 
+// The port beside that one for which the directory is named too; 0 if there is none.
+in_port_t other_port_of(in_port_t port, const struct stat *directory) {
+  for (size_t index = 0; index < count; index++) {
+    struct stat status;
+    if (places[index].port != port && stat(places[index].directory, &status) == 0 && is_same(&status, directory))
+      return places[index].port;
+  }
+  return 0;
+}
+
 // Who besides root may hand over: NOBODY if no user is named and there is none of the usual name. False if the one that
 // is named does not exist.
 bool trusted_user(uid_t *user) {

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -69,6 +68,19 @@ static int open_directory(in_port_t port, const char *path) {
   return directory;
 }
 
+bool is_same(const struct stat *one, const struct stat *other) {
+  return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
+}
+
+// Whether it is one of those, under whatever name.
+static bool is_among(int directory, const int others[], size_t count) {
+  struct stat status, other;
+  if (fstat(directory, &status) == -1) return false;
+  for (size_t index = 0; index < count; index++)
+    if (fstat(others[index], &other) == 0 && is_same(&status, &other)) return true;
+  return false;
+}
+
 // Whether the directories for that port can be used, as an error number. Nothing is changed there.
 int check(in_port_t port) {
   const char *paths[PLACES];
@@ -76,7 +88,14 @@ int check(in_port_t port) {
   for (size_t index = 0; index < count; index++) {
     int directory = open_directory(port, paths[index]);
     if (directory == -1) return errno;
-    int error = probe(port, directory, paths[index], NULL);
+    struct stat status;
+    int error = fstat(directory, &status) == -1 ? errno : 0;
+    if (error == 0 && other_port_of(port, &status) != 0) {
+      complain(port, paths[index], "a directory has one tls-handoff, which cannot be for two ports",
+               "give each port a directory of its own");
+      error = EADDRINUSE;
+    }
+    if (error == 0) error = probe(port, directory, paths[index], NULL);
     close(directory);
     if (error != 0) return error;
   }
@@ -136,18 +155,25 @@ int make_listener(const struct listener *listener, int backlog) {
   in_port_t port = port_of(&listener->address);
   const char *paths[PLACES];
   int directories[PLACES], made = -1, error = 0;
-  size_t count = directories_of(port, paths), opened = 0, linked = 0;
+  size_t named = directories_of(port, paths), count = 0, linked = 0;
   char name[NAME_ROOM];
   name_listener(listener, name);
 
-  for (; error == 0 && opened < count; opened++) {
-    directories[opened] = open_directory(port, paths[opened]);
-    if (directories[opened] == -1) {
+  for (size_t index = 0; error == 0 && index < named; index++) {
+    int directory = open_directory(port, paths[index]);
+    if (directory == -1) {
       error = errno;
       break;
     }
-    error = lock(port, directories[opened], paths[opened]);
-    if (error == 0) error = probe(port, directories[opened], paths[opened], &listener->key);
+    if (is_among(directory, directories, count)) {
+      close(directory);
+      continue;
+    }
+    directories[count] = directory;
+    paths[count] = paths[index];
+    error = lock(port, directory, paths[count]);
+    if (error == 0) error = probe(port, directory, paths[count], &listener->key);
+    count++;
   }
   if (error == 0) {
     made = listen_at(directories[0], name, backlog);
@@ -178,7 +204,7 @@ int make_listener(const struct listener *listener, int backlog) {
   }
 
   for (size_t index = renamed; index < linked; index++) unlinkat(directories[index], name, 0);
-  for (size_t index = 0; index < opened; index++) close(directories[index]);
+  for (size_t index = 0; index < count; index++) close(directories[index]);
   if (error == 0) return made;
   if (made != -1) close(made);
   errno = error;

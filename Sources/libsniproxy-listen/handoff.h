@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -75,12 +76,14 @@ bool has_seen_further(void);
 #define PLACES 64
 bool is_named(in_port_t);
 size_t directories_of(in_port_t, const char *directories[PLACES]);
+in_port_t other_port_of(in_port_t, const struct stat *directory);
 bool is_misconfigured(void);
 bool trusted_user(uid_t *);
 extern char *library, *places_setting, *user_setting;
 void complain(in_port_t, const char *subject, const char *why, const char *what_to_do);
 
 // directory.c
+bool is_same(const struct stat *, const struct stat *);
 int check(in_port_t);
 int make_listener(const struct listener *, int backlog);
 

@@ -133,6 +133,26 @@ import Testing
       """)
   }
 
+  @Test func `a directory with two names is one`() throws {
+    var python = try PreloadedPython()
+    let link = "\(python.directory)-link"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: python.directory)
+    python.settings = "443=\(python.directory),443=\(link),443=\(python.directory)"
+    try python.run(
+      #"serves(server(), path=D + "-link/tls-handoff"); assert os.listdir(D) == ["tls-handoff"]"#)
+  }
+
+  @Test func `one directory for two ports is told`() throws {
+    var python = try PreloadedPython()
+    python.settings = "443=\(python.directory),8443=\(python.directory)/."
+    let said = try python.run(
+      """
+      fails(errno.EADDRINUSE, bound)
+      fails(errno.EADDRINUSE, bound, "127.0.0.1", 8443)
+      """)
+    #expect(said.contains("a directory has one tls-handoff, which cannot be for two ports: give each port"))
+  }
+
   @Test func `directories of one port on two file systems are told, and nothing is left`() throws {
     var python = try PreloadedPython()
     let other = "/dev/shm/sniproxy-test.\(UUID().uuidString.prefix(8))"
