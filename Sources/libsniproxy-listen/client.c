@@ -22,12 +22,25 @@ static int64_t now(void) {
   return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
 }
 
+// Each user is told of once, and not more than a few are: everybody may come.
+static void tell_refused(uid_t user, const struct listener *listener) {
+  static _Atomic(uid_t) told[8];
+  for (size_t index = 0; index < sizeof told / sizeof *told; index++) {
+    uid_t none = 0;
+    if (atomic_compare_exchange_strong(&told[index], &none, user))
+      return complain_of(user, port_of(&listener->address), listener->user);
+    if (none == user) return;
+  }
+}
+
 static bool is_trusted(int peer, const struct listener *listener) {
   struct ucred credentials;
   if (ORIGINAL(getsockopt)(peer, SOL_SOCKET, SO_PEERCRED, &credentials, &(socklen_t){sizeof credentials}) == -1)
     return false;
   if (listener->further) return credentials.uid == 0 || credentials.uid == geteuid();
-  return credentials.uid == 0 || (credentials.uid == listener->user && listener->user != NOBODY);
+  if (credentials.uid == 0 || (credentials.uid == listener->user && listener->user != NOBODY)) return true;
+  tell_refused(credentials.uid, listener);
+  return false;
 }
 
 static bool is_client(int descriptor, union address *address) {

@@ -112,13 +112,30 @@ bool trusted_user(uid_t *user) {
   return found != NULL || user_setting == NULL;
 }
 
-// One line on standard error, and not again for each try of a server that tries again. Nothing where standard error is
-// a socket of the Internet: some servers close it, and then it is a client's.
+// Standard error may be a socket of the Internet: some servers close it, and then it is a client's.
+static bool can_complain(void) {
+  int domain = option_of(STDERR_FILENO, SOL_SOCKET, SO_DOMAIN);
+  return domain != AF_INET && domain != AF_INET6;
+}
+
+// One line on standard error, and not again for each try of a server that tries again.
 void complain(in_port_t port, const char *subject, const char *why, const char *what_to_do) {
   static _Atomic(const char *) last;
-  if (atomic_exchange(&last, why) == why) return;
-  int domain = option_of(STDERR_FILENO, SOL_SOCKET, SO_DOMAIN);
-  if (domain == AF_INET || domain == AF_INET6) return;
+  if (atomic_exchange(&last, why) == why || !can_complain()) return;
   dprintf(STDERR_FILENO, "sniproxy-listen: cannot listen on port %u: %s: %s: %s\n", ntohs(port), subject, why,
           what_to_do);
+}
+
+// One line on standard error, of a user who is not trusted. What to set follows, where it can help.
+void complain_of(uid_t who, in_port_t port, uid_t trusted) {
+  if (!can_complain()) return;
+  char also[32] = "", what_to_do[128] = "if that is sniproxy, run it as a user whom the kernel can tell";
+  if (trusted != NOBODY && trusted != 0) snprintf(also, sizeof also, " and user %u", trusted);
+  if (who != NOBODY)
+    snprintf(what_to_do, sizeof what_to_do,
+             "if that is sniproxy, start with --user %u, or with SNIPROXY_HANDOFF_USER=%u", who, who);
+  dprintf(STDERR_FILENO,
+          "sniproxy-listen: sent away who came to tls-handoff: port %u: user %u: only root%s may hand clients over: "
+          "%s\n",
+          ntohs(port), who, also, what_to_do);
 }

@@ -80,6 +80,7 @@ in_port_t other_port_of(in_port_t, const struct stat *directory);
 bool is_misconfigured(void);
 bool trusted_user(uid_t *);
 extern char *library, *places_setting, *user_setting;
+void complain_of(uid_t who, in_port_t, uid_t trusted);
 void complain(in_port_t, const char *subject, const char *why, const char *what_to_do);
 
 // directory.c
