@@ -5,12 +5,21 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+// Whether the eight bytes there can be read. sigprocmask(2) reads a mask before it refuses to do that with it.
+static bool can_read(const void *mask) {
+  return syscall(SYS_rt_sigprocmask, -1, mask, NULL, 8) == 0 || errno != EFAULT;
+}
 
 // Whether to bind the socket there is for this library to do. If so, what the address is.
 static bool is_ours(int descriptor, const struct sockaddr *to, socklen_t length, union address *address) {
-  if (to == NULL || length < sizeof(struct sockaddr_in)) return false;
+  if (to == NULL || length < sizeof(struct sockaddr_in) || length > sizeof(struct sockaddr_storage)) return false;
+  size_t read = length < sizeof(struct sockaddr_in6) ? length : sizeof(struct sockaddr_in6);
+  if (!can_read(to) || !can_read((const char *)to + read - 8)) return false;
   int family = to->sa_family;
   // RFC 2133 had the address without the scope, and the kernel takes it.
   if (family != AF_INET && (family != AF_INET6 || length < offsetof(struct sockaddr_in6, sin6_scope_id))) return false;
@@ -36,6 +45,26 @@ enum part { first, duplicate, further, in_use };
 static bool has_address(int descriptor, const void *address) {
   struct listener listener;
   return is_listener(descriptor, &listener) && !is_bound(descriptor) && same_address(&listener.address, address);
+}
+
+struct candidate {
+  int descriptor;
+  const union address *address;
+};
+
+// As on TCP two sockets may be bound to one address, while neither listens, where both allow it.
+static bool excludes(int descriptor, const void *context) {
+  const struct candidate *candidate = context;
+  struct listener listener;
+  if (!is_listener(descriptor, &listener) || !is_bound(descriptor) ||
+      !same_address(&listener.address, candidate->address))
+    return false;
+  for (int option = 0; option < 2; option++) {
+    int name = option == 0 ? SO_REUSEADDR : SO_REUSEPORT, theirs = 0;
+    getsockopt(descriptor, SOL_SOCKET, name, &theirs, &(socklen_t){sizeof theirs});
+    if (theirs && option_of(candidate->descriptor, SOL_SOCKET, name) == 1) return false;
+  }
+  return true;
 }
 
 // The twin is the listener that the server has already for that very address.
@@ -98,6 +127,8 @@ EXPORTED int bind(int descriptor, __CONST_SOCKADDR_ARG to, socklen_t length) {
   }
   int twin;
   enum part part = part_of(descriptor, &address, &twin);
+  struct candidate candidate = {descriptor, &address};
+  if (part != in_use && find_descriptor(excludes, &candidate) != -1) part = in_use;
   int error = part == in_use ? EADDRINUSE : part == first ? check(port) : 0;
   if (error != 0) return refuse(error);
 

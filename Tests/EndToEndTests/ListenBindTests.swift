@@ -180,6 +180,44 @@ import Testing
     #expect(try python.files == ["tls-handoff"])
   }
 
+  @Test func `two sockets are bound to one address only where both allow it`() throws {
+    try PreloadedPython().run(
+      """
+      one = bound()
+      fails(errno.EADDRINUSE, bound)
+      fails(errno.EADDRINUSE, lambda: bound(reuse=True))
+      other, third = bound(port=8443, reuse=True), bound(port=8443, reuse=True)
+      one.close()
+      serves(server())
+      """)
+  }
+
+  @Test func `an address that cannot be read, or of a wrong length, is refused as by the kernel`() throws {
+    try PreloadedPython().run(
+      """
+      import mmap
+      listener = socket.socket()
+      libc.bind.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint32]
+      libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+
+      def refuses(number, *arguments):
+          assert libc.bind(listener.fileno(), *arguments) == -1 and ctypes.get_errno() == number, ctypes.get_errno()
+
+      pages = mmap.mmap(-1, 2 * mmap.PAGESIZE)
+      start = ctypes.addressof(ctypes.c_char.from_buffer(pages))
+      assert libc.mprotect(start + mmap.PAGESIZE, mmap.PAGESIZE, 0) == 0
+      address = struct.pack("=H", socket.AF_INET) + struct.pack("!H4B8x", 443, 127, 0, 0, 1)
+      pages[mmap.PAGESIZE - 10:mmap.PAGESIZE] = address[:10]
+      refuses(errno.EFAULT, start + mmap.PAGESIZE - 10, 16)
+      for place in None, 8, -1:
+          refuses(errno.EFAULT, place, 16)
+      pages[:16] = address
+      for length in 0, 15, 129, 0xffffffff:
+          refuses(errno.EINVAL, start, length)
+      assert libc.bind(listener.fileno(), start, 16) == 0 and listener.getsockname() == ("127.0.0.1", 443)
+      """)
+  }
+
   @Test func `the same address with SO_REUSEPORT shares the clients`() throws {
     try PreloadedPython().run(
       """

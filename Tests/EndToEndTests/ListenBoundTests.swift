@@ -84,8 +84,15 @@ import Testing
   @Test func `a listener that cannot be made leaves the socket as it was`() throws {
     try PreloadedPython().run(
       """
-      late = bound()
-      other = server(reuse=True)
+      def reusing():
+          listener = socket.socket()
+          listener.setsockopt(SOL, socket.SO_REUSEADDR, 1)
+          listener.setblocking(False)
+          listener.bind(("", 443))
+          return listener
+
+      late, other = reusing(), reusing()
+      other.listen()
       fails(errno.EADDRINUSE, late.listen)
       other.close()
       late.listen()
