@@ -69,13 +69,12 @@ extension Session {
   }
 
   mutating func receiverIsReady(_ readiness: Poller.Readiness, _ engine: inout Engine) -> Fate {
-    // Closed with the message in its queue (unix(7) has ECONNRESET for it).
-    if readiness.hasFailed {
-      engine.tally.droppedByReceiver()
-      return over(.handoffDropped, &engine)
-    }
     // Who only shuts its end down may still take it, or keep it for ever.
-    return connection.backend.unacknowledged == 0 ? over(.handedOver, &engine) : .lives
+    guard readiness.hasFailed || connection.backend.unacknowledged == 0 else { return .lives }
+    // Closed with the message in its queue (unix(7) has ECONNRESET for it), which may have come to pass since this was told.
+    guard readiness.hasFailed || connection.backend.takeError() != nil else { return over(.handedOver, &engine) }
+    engine.tally.droppedByReceiver()
+    return over(.handoffDropped, &engine)
   }
 
   /// Waits for a receiver no more: its client is queued there, whatever becomes of this program.

@@ -259,7 +259,14 @@ struct HandoffTests {
     let counted = try CountedProxy(hosts, options: ["--access-log"])
     let descriptors = try counted.proxy.vitals.descriptors
     let clients = try (0..<20).map { _ in try counted.proxy.connect(hello) }
-    if how == "closes" { for _ in clients { try receiver.accept().close() } }
+    if how == "closes" {
+      for _ in clients {
+        let delivery = try receiver.accept()
+        // Before that it would be tried again.
+        try delivery.awaitMessage()
+        delivery.close()
+      }
+    }
     try eventually("all to be handed over") { try counted.status()["total.handedOver"] == clients.count }
     receiver.close()
     // They share its fate.

@@ -18,6 +18,12 @@ final class Receiver: @unchecked Sendable {
 
   /// The next connection of sniproxy's, whose message is still to be received.
   func accept() throws -> Delivery {
+    let delivery = Delivery(owning: try acceptDescriptor())
+    Scratch.current.atEnd { delivery.close() }
+    return delivery
+  }
+
+  private func acceptDescriptor() throws -> Int32 {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     let alarm = Alarm(in: patience)
     while unsafe poll(&entry, 1, alarm.milliseconds) <= 0 {
@@ -25,7 +31,7 @@ final class Receiver: @unchecked Sendable {
     }
     let accepted = Glibc.accept(descriptor, nil, nil)
     guard accepted >= 0 else { throw Failure("cannot accept from \(path): \(lastError)") }
-    return Delivery(owning: accepted)
+    return accepted
   }
 
   /// How many connections wait to be accepted.
@@ -39,9 +45,15 @@ final class Receiver: @unchecked Sendable {
 
   /// The next client, once sniproxy's connection is closed at this end.
   func take() throws -> HandedOver {
-    let delivery = try accept()
+    let client = try takeUnattended()
+    Scratch.current.atEnd { client.connection.close() }
+    return client
+  }
+
+  private func takeUnattended() throws -> HandedOver {
+    let delivery = Delivery(owning: try acceptDescriptor())
     defer { delivery.close() }
-    return try delivery.receive()
+    return try delivery.receiveUnattended()
   }
 
   /// Takes every client that comes, and serves each in a thread of its own, until it is closed. A connection without a client
@@ -51,7 +63,7 @@ final class Receiver: @unchecked Sendable {
     Scratch.current.atEnd { threads.wait() }
     Scratch.current.start(in: threads) { [self] in
       while descriptor >= 0 {
-        guard let client = try? take() else { continue }
+        guard let client = try? takeUnattended() else { continue }
         Scratch.current.start(in: threads) {
           defer { client.connection.close() }
           try? session(client)
@@ -73,13 +85,17 @@ final class Receiver: @unchecked Sendable {
 final class Delivery: @unchecked Sendable {
   private var descriptor: Int32
 
-  fileprivate init(owning descriptor: Int32) {
-    self.descriptor = descriptor
-    Scratch.current.atEnd { self.close() }
-  }
+  fileprivate init(owning descriptor: Int32) { self.descriptor = descriptor }
 
   /// Its one message.
   func receive() throws -> HandedOver {
+    let client = try receiveUnattended()
+    Scratch.current.atEnd { client.connection.close() }
+    return client
+  }
+
+  /// The same; the caller closes the client.
+  fileprivate func receiveUnattended() throws -> HandedOver {
     var message = [UInt8](repeating: 0, count: 4096)
     var client: Int32 = -1
     // A header of 16 bytes, and room for two descriptors.
@@ -107,9 +123,8 @@ final class Delivery: @unchecked Sendable {
     client = Int32(truncatingIfNeeded: control[2])
     guard flags & Int32(MSG_TRUNC | MSG_CTRUNC) == 0 else { throw Failure("the message was cut") }
     let isBlocking = fcntl(client, F_GETFL, 0) & O_NONBLOCK == 0
-    let connection = Connection(owning: client)
-    Scratch.current.atEnd { connection.close() }
-    return HandedOver(connection: connection, message: Array(message.prefix(count)), wasBlocking: isBlocking)
+    return HandedOver(
+      connection: Connection(owning: client), message: Array(message.prefix(count)), wasBlocking: isBlocking)
   }
 
   /// Waits until the message is there, and leaves it.
