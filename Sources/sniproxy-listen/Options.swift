@@ -26,7 +26,7 @@ struct Options: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp("A host directory, and the port if it is not 443.", valueName: "dir"), completion: .directory)
-  var places: [Place]
+  var places: [Place] = []
 
   /// Who besides root may hand over; nil for root alone.
   var trustedUser: UserID? {

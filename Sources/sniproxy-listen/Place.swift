@@ -29,8 +29,8 @@ struct Place: ExpressibleByArgument {
       if !directory.hasPrefix("/") {
         guard let here = Environment.workingDirectory else {
           throw .refused(
-            "cannot listen on port \(port)", directory, "the working directory has no path that can be told",
-            "name the directory with its whole path")
+            "cannot listen on port \(port)", directory, "the working directory is gone, or its path is not UTF-8",
+            "name the directory, or a symbolic link to it, with its whole path")
         }
         path = "\(here)/\(directory)"
       }
@@ -41,19 +41,38 @@ struct Place: ExpressibleByArgument {
 
   static func checkAll(_ places: [Place]) throws(Failure) {
     guard places.count <= most else { throw .usage("\(places.count) directories: give at most \(most)") }
-    var devices: [UInt16: (String, FileIdentity)] = [:]
+    var checked: [(place: Place, identity: FileIdentity)] = []
     for place in places {
       try place.check()
       let identity = try attempt("look at", place.directory, "see that the directory is still there") {
         () throws(Errno) in try Directory(path: place.directory).status.identity
       }
-      if let (other, itsIdentity) = devices[place.port], itsIdentity.device != identity.device {
-        throw .refused(
-          "cannot listen on port \(place.port)", place.directory, "it is on another file system than \(other)",
+      func refuse(_ why: String, _ advice: String) -> Failure {
+        .refused("cannot listen on port \(place.port)", place.directory, why, advice)
+      }
+      if let other = checked.first(where: { $0.identity == identity && $0.place.port != place.port }) {
+        throw refuse(
+          "it is for port \(other.place.port) too, and a directory has one tls-handoff",
+          "give each port a directory of its own")
+      }
+      if let other = checked.first(where: { $0.place.port == place.port && $0.identity.device != identity.device }) {
+        throw refuse(
+          "it is on another file system than \(other.place.directory)",
           "use one of them, and make the other host's entry a symbolic link to it")
       }
-      devices[place.port] = (place.directory, identity)
+      checked.append((place, identity))
     }
+  }
+
+  /// Of a user's directory in a hosts directory of somebody else, where sniproxy takes a socket of that user alone.
+  func warn() {
+    guard let owner = try? Directory(path: directory).status.owner, owner != 0, owner != effectiveUser,
+      let ownerOfHosts = try? Directory(path: "\(directory)/..").status.owner, owner != ownerOfHosts
+    else { return }
+    let name = userName(owner) ?? String(owner)
+    complain(
+      "\(directory): it belongs to \(name), and the command runs as \(currentUser): sniproxy refuses a socket that is "
+        + "not the owner's: run the command as \(name)")
   }
 
   private func check() throws(Failure) {

@@ -24,8 +24,13 @@ func run(_ arguments: [String?]) throws(Failure) -> Never {
   try Place.checkAll(options.places)
   var settings: [String] = []
   for place in options.places { settings.append(try place.setting) }
+  let trustedUser = try options.trustedUser
+  if trustedUser == nil {
+    complain("clients are taken from root alone: there is no user sniproxy: name the one that it runs as with --user")
+  }
+  for place in options.places { place.warn() }
   Environment.set("SNIPROXY_HANDOFF", settings.joined(separator: ","))
-  Environment.set("SNIPROXY_HANDOFF_USER", try options.trustedUser.map(String.init))
+  Environment.set("SNIPROXY_HANDOFF_USER", trustedUser.map(String.init))
   Environment.set("LD_PRELOAD", library.preload)
   throw .command(name: command.name, command.execute())
 }
@@ -33,10 +38,13 @@ func run(_ arguments: [String?]) throws(Failure) -> Never {
 /// Ends the program where there is nothing to run.
 func parsed(_ arguments: ArraySlice<String?>) throws(Failure) -> Options {
   if let number = arguments.firstIndex(of: nil) {
-    throw .usage("argument \(number + 1) is not UTF-8: rename the directory, or go into it and name it \".\"")
+    throw .usage("argument \(number + 1) is not UTF-8: rename the directory, or name a symbolic link to it")
   }
   do {
-    return try Options.parse(arguments.compactMap { $0 })
+    let options = try Options.parse(arguments.compactMap { $0 })
+    // Not in validate(), which comes before unknown options are told.
+    guard !options.places.isEmpty else { throw ValidationError("name a host directory") }
+    return options
   } catch {
     let message = Options.fullMessage(for: error, columns: 80)
     guard Options.exitCode(for: error).isSuccess else {

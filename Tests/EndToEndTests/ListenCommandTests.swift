@@ -38,7 +38,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ([], "Missing expected argument"), (["--"], "Missing expected argument"), (["/tmp"], "there is no command"),
+    ([], "name a host directory"), (["--"], "name a host directory"), (["/tmp"], "there is no command"),
     (["/tmp", "--"], "there is no command"), (["/tmp:0", "--", "true"], "'/tmp:0' is invalid"),
     (["/tmp:65536", "--", "true"], "'/tmp:65536' is invalid"), (["", "--", "true"], "'' is invalid"),
     ([":443", "--", "true"], "':443' is invalid"), (["--no-such", "/tmp", "--", "true"], "Unknown option"),
@@ -49,6 +49,7 @@ import Testing
     let child = try listen(arguments)
     #expect(try child.wait() == .exited(100) && child.error.contains(message), "\(child.error)")
     #expect(child.error.hasPrefix("sniproxy-listen: ") && child.output.isEmpty)
+    #expect(child.error.split(separator: "\n").count <= 4, "\(child.error)")
   }
 
   @Test func `a command that cannot be run ends with 126 and 127, as in env`() throws {
@@ -78,6 +79,63 @@ import Testing
     try expect([host, "--", "true"], 0, "")
     try expect(
       [host, "/dev/shm", "--", "true"], 111, "/dev/shm: it is on another file system than \(host): use one of them")
+    try expect(
+      [host, "\(host)/.:8443", "--", "true"], 111,
+      "cannot listen on port 8443: \(host)/.: it is for port 443 too, and a directory has one tls-handoff: give each")
+  }
+
+  @Test(.requires("python3")) func `what is not UTF-8 is told, with a way that goes`() throws {
+    let here = try Scratch.current.directory("here")
+    let program = """
+      import os, sys
+      name = b"host\\xff"
+      os.mkdir(name)
+      os.symlink(name, "link")
+      words = [sys.argv[1], sys.argv[2], "--", "sh", "-c", "echo $SNIPROXY_HANDOFF"]
+      if sys.argv[2] == ".":
+          os.chdir(name)
+      words[1] = name if sys.argv[2] == "name" else sys.argv[2]
+      os.execv(words[0], words)
+      """
+    for (directory, status, message) in [
+      ("name", 100, "argument 1 is not UTF-8: rename the directory, or name a symbolic link to it"),
+      (".", 111, "is gone, or its path is not UTF-8: name the directory, or a symbolic link to it, with"),
+      ("link", 0, ""),
+    ] {
+      let place = "\(here)/\(directory == "." ? "dot" : directory)"
+      try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: false)
+      let child = try Child(
+        "python3", ["-c", program, try Program.path("sniproxy-listen"), directory], workingDirectory: place)
+      #expect(try child.wait() == .exited(Int32(status)), "\(child.error)")
+      if status == 0 {
+        #expect(child.output == "443=\(place)/link\n")
+      } else {
+        #expect(child.error.contains(message), "\(child.error)")
+      }
+    }
+  }
+
+  @Test(.requiresRoot) func `a server that is not the directory's owner is told`() throws {
+    let hosts = try Scratch.current.directory("hosts")
+    let host = "\(hosts)/host"
+    try FileManager.default.createDirectory(atPath: host, withIntermediateDirectories: false)
+    let quiet = try listen(["--user", "0", host, "--", "true"])
+    #expect(try quiet.wait() == .exited(0) && quiet.error.isEmpty, "\(quiet.error)")
+    try own(host, by: 1)
+    try expect(
+      [host, "--", "true"], 0,
+      "\(host): it belongs to daemon, and the command runs as root: sniproxy refuses a socket that is not the owner's")
+    try own(hosts, by: 1)
+    let hostsOwners = try listen(["--user", "0", host, "--", "true"])
+    #expect(try hostsOwners.wait() == .exited(0) && hostsOwners.error.isEmpty, "\(hostsOwners.error)")
+  }
+
+  @Test func `where only root may hand over for want of a user, that is told`() throws {
+    let host = try Scratch.current.directory("host")
+    guard unsafe getpwnam("sniproxy") == nil else { return }
+    try expect(
+      [host, "--", "true"], 0,
+      "clients are taken from root alone: there is no user sniproxy: name the one that it runs as with --user")
   }
 
   @Test(.requiresRoot, .requires("setpriv")) func `a directory of somebody else is told`() throws {
