@@ -17,7 +17,7 @@ int make_bound(const struct listener *listener) {
   named.key = new_key();
   union address address;
   socklen_t length = name_further_listener(&named, &address);
-  if (ORIGINAL(bind)(made, &address.any, length) == 0 && connect(made, &address.any, length) == 0) {
+  if (ORIGINAL(bind)(made, &address.any, length) == 0 && ORIGINAL(connect)(made, &address.any, length) == 0) {
     // From now on nobody else can send anything to it.
     char byte;
     while (recv(made, &byte, sizeof byte, MSG_DONTWAIT) != -1) continue;

@@ -39,7 +39,7 @@ static int probe(in_port_t port, int directory, const char *path, const uint32_t
   if (probe == -1) return errno;
   union address address;
   lead(&address, directory, handoff);
-  int result = connect(probe, &address.any, sizeof address.local), error = errno;
+  int result = ORIGINAL(connect)(probe, &address.any, sizeof address.local), error = errno;
   bool free = result == 0 ? is_own(probe, key) : error == ECONNREFUSED || error == ENOENT;
   close(probe);
   if (free) return 0;
@@ -150,7 +150,8 @@ static int listen_at(int directory, const char *name, int backlog) {
   return -1;
 }
 
-// The listener in all directories for its port, where it replaces one with the same key. -1, with errno as listen(2) would set it, if it cannot be.
+// The listener in all directories for its port, where it replaces one with the same key. -1, with errno as listen(2)
+// would set it, if it cannot be.
 int make_listener(const struct listener *listener, int backlog) {
   in_port_t port = port_of(&listener->address);
   const char *paths[PLACES];

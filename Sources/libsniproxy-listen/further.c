@@ -33,7 +33,7 @@ static bool reach(int peer, const struct listener *listener) {
   union address address;
   socklen_t length = name_further_listener(listener, &address);
   struct ucred credentials;
-  return connect(peer, &address.any, length) == 0 &&
+  return ORIGINAL(connect)(peer, &address.any, length) == 0 &&
          ORIGINAL(getsockopt)(peer, SOL_SOCKET, SO_PEERCRED, &credentials, &(socklen_t){sizeof credentials}) == 0 &&
          (credentials.uid == 0 || credentials.uid == geteuid());
 }

@@ -22,6 +22,7 @@
 #define FUNCTIONS(X)                                                                                                   \
   X(accept4)                                                                                                           \
   X(bind)                                                                                                              \
+  X(connect)                                                                                                           \
   X(execve) X(execvpe) X(fexecve) X(getpeername) X(getsockname) X(getsockopt) X(listen) X(posix_spawn) X(posix_spawnp) \
       X(setsockopt)
 

@@ -172,6 +172,17 @@ EXPORTED int listen(int descriptor, int backlog) {
   return made == -1 ? -1 : take_place(descriptor, made);
 }
 
+// On TCP an address of no family ends a listener's listening, and leaves it bound: so HAProxy pauses it.
+EXPORTED int connect(int descriptor, __CONST_SOCKADDR_ARG to, socklen_t length) {
+  int result = ORIGINAL(connect)(descriptor, to, length);
+  struct listener listener;
+  if (result == 0 || errno != EINVAL || length < sizeof(sa_family_t) || length > sizeof(union address) ||
+      to.__sockaddr__->sa_family != AF_UNSPEC)
+    return result;
+  if (is_listener(descriptor, &listener) && !is_bound(descriptor)) return shutdown(descriptor, SHUT_RDWR);
+  return refuse(EINVAL);
+}
+
 // The kernel keeps for a client's socket whether the server is to see it in the other family: by an option that means
 // nothing to TCP, and that everybody who gets the socket finds there.
 static const struct {

@@ -124,6 +124,23 @@ import Testing
       """)
   }
 
+  /// HAProxy's way, connect(2) with AF_UNSPEC.
+  @Test func `a listener that was disconnected can listen again`() throws {
+    try PreloadedPython().run(
+      """
+      listener = server()
+      assert libc.connect(listener.fileno(), bytes(16), 16) == 0
+      fails(errno.ECONNREFUSED, reach)
+      listener.listen(5)
+      serves(listener)
+      other = socket.create_server(("127.0.0.1", 0))
+      assert libc.connect(other.fileno(), bytes(16), 16) == 0
+      near = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+      assert libc.connect(near.fileno(), bytes(16), 16) == -1 and ctypes.get_errno() == errno.EINVAL
+      assert libc.connect(listener.fileno(), None, 16) == -1 and ctypes.get_errno() == errno.EFAULT
+      """)
+  }
+
   @Test func `it wakes poll and epoll`() throws {
     try PreloadedPython().run(
       """
