@@ -99,16 +99,19 @@ import Testing
     try PreloadedPython().run(
       """
       one, six = server(), server("::")
+      wait, end = os.pipe()
       worker = os.fork()
       if worker == 0:
-          signal.pause()
+          os.close(end)
+          os.read(wait, 1)
+          os._exit(0)
       first = os.stat(PATH).st_ino
       in_child(lambda: None)
       assert os.stat(PATH).st_ino == first
       one.close()
       in_child(lambda: None)
       assert os.stat(PATH).st_ino != first
-      os.kill(worker, signal.SIGKILL)
+      os.close(end)
       os.waitpid(worker, 0)
       assert os.listdir(D) == ["tls-handoff"] and six.getsockname()[:2] == ("::", 443)
       kept = client()
