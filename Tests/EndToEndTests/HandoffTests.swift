@@ -366,7 +366,8 @@ struct HandoffTests {
       try eventually("nothing to be left") { try proxy.vitals.descriptors == descriptors }
       if round == 4 { memory = try proxy.vitals.anonymousMemory }
     }
-    #expect(try proxy.vitals.anonymousMemory <= memory + 128)
+    // A sanitizer keeps memory back.
+    if Sanitizer.current == nil { #expect(try proxy.vitals.anonymousMemory <= memory + 128) }
   }
 
   @Test func `streams that were handed over do not notice the proxy's death`() throws {

@@ -1,9 +1,12 @@
 import Foundation
+import Synchronization
 
 /// A listening socket to which sniproxy hands its clients over: `tls-handoff` in a host directory.
 final class Receiver: @unchecked Sendable {
   let path: String
   private var descriptor: Int32
+  private let isEnded = Atomic(false)
+  private let accepting = DispatchGroup()
 
   /// - Parameter directory: a host directory with a short path
   init(in directory: String, backlog: Int32 = 1024) throws {
@@ -61,8 +64,8 @@ final class Receiver: @unchecked Sendable {
   func serve(_ session: @escaping @Sendable (HandedOver) throws -> Void) {
     let threads = DispatchGroup()
     Scratch.current.atEnd { threads.wait() }
-    Scratch.current.start(in: threads) { [self] in
-      while descriptor >= 0 {
+    Scratch.current.start(in: accepting) { [self] in
+      while !isEnded.load(ordering: .acquiring) {
         guard let client = try? takeUnattended() else { continue }
         Scratch.current.start(in: threads) {
           defer { client.connection.close() }
@@ -75,7 +78,9 @@ final class Receiver: @unchecked Sendable {
 
   func close() {
     guard descriptor >= 0 else { return }
+    isEnded.store(true, ordering: .releasing)
     shutdown(descriptor, Int32(SHUT_RDWR))
+    accepting.wait()
     Glibc.close(descriptor)
     descriptor = -1
   }
