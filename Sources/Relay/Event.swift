@@ -4,6 +4,8 @@ package import Wire
 /// What a worker has to tell. Names are as clients sent them: whoever writes them down must escape them.
 package enum Event: Sendable {
   case refused(client: Endpoint, Refusal, Request)
+  /// A receiver closed a client that was handed over to it, and did not take it.
+  case handoffDropped(client: Endpoint, Request)
   case finished(Account)
   /// Accepting pauses, and why: the connection limit, or an error of `accept`.
   case atLimit(Int)

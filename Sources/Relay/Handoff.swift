@@ -25,7 +25,7 @@ extension Session {
     engine.deadlines.cancel(slot)
     connection.handOver(to: receiver)
     hostPlaces = places
-    enter(.handingOver, engine)
+    enter(.handingOver(greeting), engine)
     guard !engine.isDraining else { return over(.handedOver, &engine) }
     do throws(Errno) {
       try engine.poller.add(connection.backend.number, .room, token(.backend))
@@ -68,12 +68,16 @@ extension Session {
     return reachBackend(greeting, reading, &engine)
   }
 
-  mutating func receiverIsReady(_ readiness: Poller.Readiness, _ engine: inout Engine) -> Fate {
+  mutating func receiverIsReady(
+    _ readiness: Poller.Readiness, _ greeting: Greeting, _ engine: inout Engine
+  ) -> Fate {
     // Who only shuts its end down may still take it, or keep it for ever.
     guard readiness.hasFailed || connection.backend.unacknowledged == 0 else { return .lives }
     // Closed with the message in its queue (unix(7) has ECONNRESET for it), which may have come to pass since this was told.
     guard readiness.hasFailed || connection.backend.takeError() != nil else { return over(.handedOver, &engine) }
     engine.tally.droppedByReceiver()
+    let host = engine.hosts.entryName(of: greeting.name!)
+    engine.report(.handoffDropped(client: greeting.client, Request(greeting.hello, host: host)))
     return over(.handoffDropped, &engine)
   }
 

@@ -16,7 +16,7 @@ struct Session: ~Copyable {
     case connecting(Greeting)
     case relaying
     /// The client was handed over. The receiver has not taken it yet.
-    case handingOver
+    case handingOver(Greeting)
     /// All is said; what the client still sends is read, so that no reset overtakes the last bytes.
     case lingering
     /// The client is reset once it has every byte.
@@ -84,7 +84,10 @@ struct Session: ~Copyable {
 
   mutating func handle(_ side: Side, _ readiness: Poller.Readiness, _ engine: inout Engine) -> Fate {
     // An event of the backend may come in one batch with the client's that ended the relaying.
-    if side == .backend, !isRelaying { return isHandingOver ? receiverIsReady(readiness, &engine) : .lives }
+    if side == .backend, !isRelaying {
+      guard case .handingOver(let greeting) = stage else { return .lives }
+      return receiverIsReady(readiness, greeting, &engine)
+    }
     switch stage {
     // The client's socket is another's.
     case .free, .handingOver: return .lives

@@ -44,7 +44,7 @@ static int probe(in_port_t port, int directory, const char *path, const uint32_t
   close(probe);
   if (free) return 0;
   complain(port, path, "somebody listens on tls-handoff",
-           "stop that server, or give this one another directory; ss -xlp tells which it is");
+           "stop that server, or give this one another directory; ss -xlpe tells which it is, by the inode");
   return EADDRINUSE;
 }
 

@@ -99,7 +99,7 @@ struct Place: ExpressibleByArgument {
     case nil, .wouldBlock, .wrongType:
       throw .refused(
         failed, directory, "somebody listens on tls-handoff already",
-        "stop that server, or name another directory; `ss -xlp` tells which server it is")
+        "stop that server, or name another directory; `ss -xlpe` tells which server it is, by the inode")
     case let error?:
       throw .refused(failed, directory, "tls-handoff: \(error)", "see what that file is, and remove it")
     }

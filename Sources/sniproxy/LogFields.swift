@@ -14,6 +14,11 @@ extension LogEntry {
       entry.add(client)
       entry.add(request)
       entry.add(.refused(refusal))
+    case .handoffDropped(let client, let request):
+      entry.add("MESSAGE_ID", refusedID)
+      entry.add(client)
+      entry.add(request)
+      entry.add(.handoffDropped)
     case .atLimit, .acceptFailed, .sessionFailed, .workerFailed: return nil
     }
     entry.add("MESSAGE", text)

@@ -9,6 +9,9 @@ extension Event {
     switch self {
     case .refused(let client, let refusal, let request):
       "\(client): \(request.serverName.map { "\($0): " } ?? "")\(refusal.text)"
+    case .handoffDropped(let client, let request):
+      "\(client): \(request.serverName.map { "\($0): " } ?? "")closed by the receiver on tls-handoff, which did not "
+        + "take it: does it take clients from this user?"
     case .finished(let account): account.text
     case .atLimit(let limit): "accept: paused: \(limit) connections are open, see --max-connections"
     case .acceptFailed(let error): "accept: paused for a moment: \(error)"

@@ -309,6 +309,7 @@ extension Log {
   func write(_ event: Event) {
     switch event {
     case .refused: writeOfClient(LogEntry(level: .info, content: .event(event)))
+    case .handoffDropped: writeOfClient(LogEntry(level: .warning, content: .event(event)))
     case .finished: write(LogEntry(level: .info, content: .event(event)))
     case .atLimit, .acceptFailed, .sessionFailed: writeOfProgram(.warning, event.text)
     case .workerFailed: write(.critical, event.text)

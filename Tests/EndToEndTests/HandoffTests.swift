@@ -275,6 +275,9 @@ struct HandoffTests {
     #expect(try counted.status()["total.droppedByReceivers"] == clients.count)
     let ends = Set(try AccessLine.all(clients.count, of: counted.proxy).map { $0["end"] })
     #expect(ends == ["handoff-dropped"])
+    try eventually("the log to tell: \(counted.proxy.log)") {
+      counted.proxy.log.contains(": test.test: closed by the receiver on tls-handoff, which did not take it")
+    }
   }
 
   /// It shuts its end down, which looks like having closed it: the client is still in its queue.

@@ -69,7 +69,7 @@ import Testing
       """)
     let line =
       "sniproxy-listen: cannot listen on port 443: \(python.directory): somebody listens on tls-handoff: stop that "
-      + "server, or give this one another directory; ss -xlp tells which it is\n"
+      + "server, or give this one another directory; ss -xlpe tells which it is, by the inode\n"
     #expect(said == line, "it is said once")
   }
 
