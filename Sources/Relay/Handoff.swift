@@ -82,7 +82,10 @@ extension Session {
   }
 
   /// Waits for a receiver no more: its client is queued there, whatever becomes of this program.
-  mutating func letGo(_ engine: inout Engine) -> Fate { isHandingOver ? over(.handedOver, &engine) : .lives }
+  mutating func letGo(_ engine: inout Engine) -> Fate {
+    guard case .handingOver = stage else { return .lives }
+    return over(.handedOver, &engine)
+  }
 
   private static let mostReceiversGone = 3
 }

@@ -45,10 +45,6 @@ package final class Proxy: Sendable {
     unfinished = UnfinishedHellos(most: max(1, limit / 2), of: controls)
   }
 
-  /// Of one host directory: enough for a receiver that is busy for a moment, and few of the descriptors that the proxy's user
-  /// may have on their way (unix(7), ETOOMANYREFS).
-  private static let mostUntaken = 256
-
   package var phase: Phase {
     guard let phase = Phase(rawValue: phaseNumber.load(ordering: .acquiring)) else { preconditionFailure() }
     return phase
@@ -91,6 +87,10 @@ package final class Proxy: Sendable {
 
   /// The last turn of the loop that turned longest ago (nanoseconds of the monotonic clock).
   package var oldestTurn: Int64 { workers.map(\.tally.lastTurn).min() ?? .max }
+
+  /// Of one host directory: enough for a receiver that is busy for a moment, and few of the descriptors that the proxy's user
+  /// may have on their way (unix(7), ETOOMANYREFS).
+  private static let mostUntaken = 256
 }
 
 /// What a worker and the rest of the program know of each other.

@@ -107,7 +107,6 @@ struct Session: ~Copyable {
   }
 
   private var isRelaying: Bool { if case .relaying = stage { true } else { false } }
-  var isHandingOver: Bool { if case .handingOver = stage { true } else { false } }
 
   mutating func deadlinePassed(_ engine: inout Engine) -> Fate {
     switch stage {
