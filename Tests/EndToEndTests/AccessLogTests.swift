@@ -47,7 +47,7 @@ struct AccessLogTests {
     try hosts.add("empty.example")
     try hosts.add("dead.example")
     try Listener(in: "\(hosts.path)/dead.example").close()
-    let proxy = try Proxy(hosts, "--access-log", "--hello-timeout", "0.2")
+    let proxy = try Proxy(hosts, "--access-log", "--hello-timeout", "1.5")
     let expected: [(bytes: [UInt8], name: String, host: String, end: String, alert: String, reason: String)] = [
       (Hello("nobody.example").bytes, "nobody.example", "-", "refused", "112", "unknown_name"),
       (Hello("empty.example").bytes, "empty.example", "empty.example", "refused", "112", "no_socket"),

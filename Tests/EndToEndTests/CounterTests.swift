@@ -128,7 +128,7 @@ struct CounterTests {
     let hosts = try HostsDirectory()
     try Self.prepare(hosts)
     let counted = try CountedProxy(
-      hosts, options: ["--workers", "\(workers)", "--hello-timeout", "0.3", "--connect-timeout", "0.3"])
+      hosts, options: ["--workers", "\(workers)", "--hello-timeout", "1.5", "--connect-timeout", "0.3"])
     var expected: [String: Int] = [:]
     for (kind, bytes) in Self.refused {
       let client = try counted.proxy.connect()

@@ -11,23 +11,17 @@ extension CrowdTests {
       let hosts = try HostsDirectory()
       let visitors = try Visitors(hosts)
       let proxy = try Proxy(
-        hosts, options: ["--workers", "1", "--hello-timeout", "1", "--connect-timeout", "1", "--access-log"],
+        hosts, options: ["--workers", "1", "--hello-timeout", "2", "--connect-timeout", "1", "--access-log"],
         listen: [transport.listen])
       let before = try proxy.vitals.descriptors.count
-      var memory: [Int] = []
-      for round in 1...3 {
+      try proxy.vitals.expectSteadyMemory(within: Self.tolerance, of: "visitors over \(transport)") { round in
         for kind in Visitors.Kind.allCases where transport.isInternet || kind != .resets {
           do { try visitors.come(Self.visitors, kind, to: proxy) } catch { throw Failure("\(kind): \(error)") }
         }
         try eventually("the descriptors of round \(round) to be closed") {
           try proxy.vitals.descriptors.count <= before
         }
-        memory.append(try proxy.vitals.anonymousMemory)
       }
-      print("memory after each round over \(transport), in KiB: \(memory)")
-      // A sanitizer keeps what was freed for a while.
-      guard Sanitizer.current == nil else { return }
-      #expect(memory[2] - memory[1] < Self.tolerance, "KiB after each round: \(memory)")
     }
 
     /// Of each kind in each round.

@@ -104,6 +104,21 @@ struct Vitals {
     throw Failure("process \(pid) does not come to rest: it worked \(worked) ticks of 10 ms in the last second")
   }
 
+  /// Expects that a round of the same work comes to leave less than so many KiB of memory behind: what is lost is lost in
+  /// every round, while only some rounds need more at once than all before.
+  func expectSteadyMemory(within tolerance: Int, of what: String, round: (_ number: Int) throws -> Void) throws {
+    var memory: [Int] = []
+    for number in 1...6 {
+      try round(number)
+      memory.append(try anonymousMemory)
+      guard number > 1 else { continue }
+      // A sanitizer keeps what was freed for a while.
+      let isSteady = memory[number - 1] - memory[number - 2] < tolerance || Sanitizer.current != nil
+      if isSteady { return print("memory after each round of \(what), in KiB: \(memory)") }
+    }
+    throw Failure("each round of \(what) leaves memory behind, in KiB: \(memory)")
+  }
+
   /// What keepalives, timers and a slow machine may cost in a second.
   static let restingTicks = 4
 
