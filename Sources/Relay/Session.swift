@@ -41,7 +41,7 @@ struct Session: ~Copyable {
   /// Only with the access log.
   var account: AccountKeeper?
   /// Only where there are limits.
-  private var clientPlace: Quota<ClientNetwork>.Place?
+  var clientPlace: Quota<ClientNetwork>.Place?
   var hostPlaces = HostsDirectory.Places()
 
   /// Whether the session lives on.
@@ -294,82 +294,9 @@ struct Session: ~Copyable {
     }
   }
 
-  // MARK: - The end
-
-  /// Closing a TCP socket that holds unread data sends a reset, which can overtake an alert.
-  private mutating func beginLingering(_ engine: inout Engine) -> Fate {
-    connection.dropBackend()
-    connection.client.shutdownWriting()
-    enter(.lingering, engine)
-    engine.deadlines.set(.linger, for: slot, now: engine.now)
-    return connection.mustAskClient ? linger(&engine) : waitForClient(&engine)
-  }
-
-  private mutating func linger(_ engine: inout Engine) -> Fate {
-    guard connection.discardFromClient(through: engine.ferry.buffer) else { return over(.finished, &engine) }
-    return waitForClient(&engine)
-  }
-
-  private mutating func waitForClient(_ engine: inout Engine) -> Fate {
-    guard clientWatch == .none || connection.mustAskClient else { return .lives }
-    do throws(Errno) {
-      try watchClient(.arrivals, &engine)
-      return .lives
-    } catch {
-      return over(nil, &engine)
-    }
-  }
-
-  /// A client that is slow to take a backend's last bytes gets the time it needs, as it would while relaying.
-  private mutating func lingeredLongEnough(_ engine: inout Engine) -> Fate {
-    guard owesAnswer else { return over(.finished, &engine) }
-    engine.deadlines.set(.linger, for: slot, now: engine.now)
-    return .lives
-  }
-
-  /// Whether the client has not got all of what a backend said.
-  private var owesAnswer: Bool { connection.download.delivered > 0 && connection.client.unacknowledged > 0 }
-
-  private mutating func resetWhenDelivered(looks: Int, _ engine: inout Engine) -> Fate {
-    // A Unix socket has no reset to send.
-    guard connection.clientKind != .unix else { return over(nil, &engine) }
-    if looks == 0 { connection.client.push() }
-    guard connection.client.unacknowledged > 0 else {
-      connection.client.resetOnClose()
-      return over(nil, &engine)
-    }
-    enter(.resetting(looks: looks), engine)
-    connection.dropBackend()
-    let pause: Deadlines.Kind =
-      looks < Self.soonRetries ? .retrySoon : looks < 2 * Self.soonRetries ? .retryLater : .linger
-    engine.deadlines.set(pause, for: slot, now: engine.now)
-    return .lives
-  }
-
-  /// The client is reset, so that a cut answer does not look like a finished one.
-  private mutating func fail(_ error: Errno, _ engine: inout Engine) -> Fate {
-    engine.report(.sessionFailed(error))
-    engine.tally.relayEnded(.shortage)
-    connection.client.resetOnClose()
-    return over(.shortage, &engine)
-  }
-
-  mutating func over(_ end: Account.End?, _ engine: inout Engine) -> Fate {
-    engine.deadlines.cancel(slot)
-    if let account {
-      if let end { account.ended(end) }
-      engine.report(.finished(account.close(connection)))
-    }
-    enter(.free, engine)
-    clientPlace = nil
-    hostPlaces = HostsDirectory.Places()
-    connection = Connection()
-    return .over
-  }
-
   // MARK: - Events
 
-  private mutating func watchClient(_ watch: Watch, _ engine: inout Engine) throws(Errno) {
+  mutating func watchClient(_ watch: Watch, _ engine: inout Engine) throws(Errno) {
     try engine.watch(connection.client.number, watch, insteadOf: clientWatch, token(.client))
     clientWatch = watch
     connection.clientWasAsked()
@@ -377,5 +304,5 @@ struct Session: ~Copyable {
 
   func token(_ side: Side) -> Token { Token(slot: slot, generation: generation, side: side.rawValue) }
 
-  private static let soonRetries = 10
+  static let soonRetries = 10
 }
