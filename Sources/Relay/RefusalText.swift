@@ -27,7 +27,7 @@ extension Refusal {
     case .noServerName: "no server name"
     case .illegalName(let flaw): "no legal server name: \(flaw.text)"
     case .unknownName: "no such entry in the hosts directory"
-    case .noSocket: "no tls-socket in the host directory"
+    case .noSocket: "no tls-socket in the host directory, nor a tls-handoff that can take this client"
     case .noPermission:
       "no permission: the proxy needs search permission on the host directory and write permission on the socket"
     case .lookUpFailed(let code): "look-up failed: \(Errno(code))"

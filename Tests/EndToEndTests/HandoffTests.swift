@@ -211,7 +211,7 @@ struct HandoffTests {
       try client.send(hello.bytes)
       #expect(try client.receiveAlert() == 112)
     }
-    try eventually("the log to say why: \(proxy.log)") { proxy.log.contains("no tls-socket in the host directory") }
+    try eventually("the log to say why: \(proxy.log)") { proxy.log.contains("nor a tls-handoff that can take this client") }
     try Listener(in: entry).echo()
     for (index, hello) in [(0, hello), (1, long)] {
       let client = try proxy.connect(index)
