@@ -32,7 +32,8 @@ static int probe(in_port_t port, int directory, const char *path, const uint32_t
   struct stat status;
   if (fstatat(directory, handoff, &status, AT_SYMLINK_NOFOLLOW) == -1) return errno == ENOENT ? 0 : errno;
   if (!S_ISSOCK(status.st_mode)) {
-    complain(port, path, "tls-handoff is there, and is no socket", "remove it");
+    complain(port, path, S_ISLNK(status.st_mode) ? "tls-handoff is a symbolic link" : "tls-handoff is no socket",
+             S_ISLNK(status.st_mode) ? "name the directory that it leads to, or remove the link" : "remove it");
     return EADDRINUSE;
   }
   int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -117,7 +117,8 @@ EXPORTED int bind(int descriptor, __CONST_SOCKADDR_ARG to, socklen_t length) {
   in_port_t port = port_of(&address);
   if (is_misconfigured()) {
     complain(port, "SNIPROXY_HANDOFF", "cannot be understood",
-             "write PORT=DIRECTORY, more after a comma, with a backslash before each comma or backslash of a name");
+             "write PORT=DIRECTORY with the directory's whole path, more after a comma, and a backslash before each comma "
+             "or backslash of a name");
     return refuse(EINVAL);
   }
   uid_t user;

@@ -25,7 +25,8 @@ struct Options: ParsableCommand {
   var user: String?
 
   @Argument(
-    help: ArgumentHelp("A host directory, and the port if it is not 443.", valueName: "dir"), completion: .directory)
+    help: ArgumentHelp("A host directory, and the port if it is not 443.", valueName: "dir"), completion: .directory,
+    transform: Place.init)
   var places: [Place] = []
 
   /// Who besides root may hand over; nil for root alone.

@@ -2,23 +2,25 @@ import ArgumentParser
 import CLinux
 import Glibc
 import Kernel
+import Wire
 
 /// A port, and a directory whose `tls-handoff` takes its place.
-struct Place: ExpressibleByArgument {
+struct Place {
   /// As it was written.
   let directory: String
   let port: UInt16
 
   /// `DIR` or `DIR:PORT`. What follows the last colon is a port if it is a number.
-  init?(argument: String) {
+  init(argument: String) throws {
     guard let colon = argument.lastIndex(of: ":"), case let digits = argument[argument.index(after: colon)...],
       !digits.isEmpty, digits.allSatisfy({ ("0"..."9").contains($0) })
     else {
-      if argument.isEmpty { return nil }
+      guard !argument.isEmpty else { throw ValidationError("a directory has a name") }
       (directory, port) = (argument, 443)
       return
     }
-    guard let port = UInt16(digits), port > 0, colon > argument.startIndex else { return nil }
+    guard let port = UInt16(digits), port > 0 else { throw ValidationError("a port is a number from 1 to 65535") }
+    guard colon > argument.startIndex else { throw ValidationError("a port follows a directory: DIR:\(port)") }
     (directory, self.port) = (String(argument[..<colon]), port)
   }
 
@@ -93,6 +95,13 @@ struct Place: ExpressibleByArgument {
       throw .refused(
         failed, directory, "\(Errno(errno))",
         "let user \(currentUser) write to the directory, or run the command as its owner")
+    }
+    switch try? Directory(path: directory).status(of: BackendSocket.handoff.name).kind {
+    case nil, .socket: break
+    case .link:
+      throw .refused(
+        failed, directory, "tls-handoff is a symbolic link", "name the directory that it leads to, or remove the link")
+    default: throw .refused(failed, directory, "tls-handoff is no socket", "remove it")
     }
     switch connectError(descriptor) {
     case .noSuchFileOrDirectory, .connectionRefused: break

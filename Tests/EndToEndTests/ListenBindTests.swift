@@ -84,8 +84,13 @@ import Testing
       try python.run("fails(errno.EADDRNOTAVAIL, bound)").contains("/nowhere: No such file or directory: make the"))
     python = try PreloadedPython()
     try "no socket".write(toFile: "\(python.directory)/tls-handoff", atomically: true, encoding: .utf8)
+    #expect(try python.run("fails(errno.EADDRINUSE, bound)").contains("tls-handoff is no socket: remove it"))
+    try FileManager.default.removeItem(atPath: "\(python.directory)/tls-handoff")
+    try FileManager.default.createSymbolicLink(
+      atPath: "\(python.directory)/tls-handoff", withDestinationPath: "/nowhere")
     #expect(
-      try python.run("fails(errno.EADDRINUSE, bound)").contains("tls-handoff is there, and is no socket: remove it"))
+      try python.run("fails(errno.EADDRINUSE, bound)").contains(
+        "tls-handoff is a symbolic link: name the directory that it leads to, or remove the link"))
   }
 
   @Test(.requiresRoot) func `a directory that the server's user may not write fails bind`() throws {

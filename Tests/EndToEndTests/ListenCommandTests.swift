@@ -39,9 +39,11 @@ import Testing
 
   @Test(arguments: [
     ([], "name a host directory"), (["--"], "name a host directory"), (["/tmp"], "there is no command"),
-    (["/tmp", "--"], "there is no command"), (["/tmp:0", "--", "true"], "'/tmp:0' is invalid"),
-    (["/tmp:65536", "--", "true"], "'/tmp:65536' is invalid"), (["", "--", "true"], "'' is invalid"),
-    ([":443", "--", "true"], "':443' is invalid"), (["--no-such", "/tmp", "--", "true"], "Unknown option"),
+    (["/tmp", "--"], "there is no command"), (["/tmp:0", "--", "true"], "a port is a number from 1 to 65535"),
+    (["/tmp:65536", "--", "true"], "a port is a number from 1 to 65535"),
+    (["", "--", "true"], "a directory has a name"),
+    ([":443", "--", "true"], "a port follows a directory: DIR:443"),
+    (["--no-such", "/tmp", "--", "true"], "Unknown option"),
     (["--user", "no-such-user", "/tmp", "--", "true"], "there is no such user"),
     (["--user", "65534", "/tmp", "--", "true"], "that is whom the kernel cannot tell"),
   ])
@@ -82,6 +84,16 @@ import Testing
     try expect(
       [host, "\(host)/.:8443", "--", "true"], 111,
       "cannot listen on port 8443: \(host)/.: it is for port 443 too, and a directory has one tls-handoff: give each")
+  }
+
+  @Test func `what is in the place of the socket and is none is told`() throws {
+    let host = try Scratch.current.directory("host")
+    let place = "\(host)/tls-handoff"
+    try "no socket".write(toFile: place, atomically: false, encoding: .utf8)
+    try expect([host, "--", "true"], 111, "\(host): tls-handoff is no socket: remove it")
+    try FileManager.default.removeItem(atPath: place)
+    try FileManager.default.createSymbolicLink(atPath: place, withDestinationPath: "/nowhere")
+    try expect([host, "--", "true"], 111, "tls-handoff is a symbolic link: name the directory that it leads to, or")
   }
 
   @Test(.requires("python3")) func `what is not UTF-8 is told, with a way that goes`() throws {
