@@ -51,7 +51,8 @@ extension Inspector {
         Finding(
           .warning, .backlogFull,
           scene.target == .handoff
-            ? "the receiver's backlog is full now: clients wait, and after --connect-timeout are relayed to tls-socket, or get alert 80"
+            ? "the receiver's backlog is full now: clients wait, and after --connect-timeout "
+              + (scene.files?.contains(Self.socketName) == false ? "get alert 80" : "are relayed to tls-socket")
             : "the backend's backlog is full now: clients wait, and get alert 80 after --connect-timeout"))
     case .unknown where !scene.users.isEmpty && hosts.delegation != nil && !settings.connects:
       if let end = scene.way.end, !scene.users.contains(end.status.owner) {

@@ -17,10 +17,10 @@ extension TreeCheck {
     for (index, outcome) in zip(asked, outcomes) {
       switch outcome {
       case .failed(let reason):
-        // A receiver closes what comes from anybody else.
         let hint =
           reports[index].isHandedOver
-          ? ": tls-handoff may take clients from root and from sniproxy's user alone, so look as that user" : ""
+          ? ": who receives on tls-handoff may be slow to, or take clients from root and from sniproxy's user alone: then "
+            + "look as that user" : ""
         reports[index].add(
           Finding(.warning, .tlsFailed, "the backend's certificate could not be looked at: \(reason)\(hint)"))
       case .certificate(let certificate):

@@ -231,7 +231,7 @@ struct CheckHandoffTests {
     let silent = try hosts.add("silent.test")
     let queue = try Receiver(in: silent.path)
     let failed = try Check(hosts, ["--tls"]).entry("silent.test").findings.first { $0.code == "tls-failed" }
-    #expect(try #require(failed).text.hasSuffix("so look as that user"))
+    #expect(try #require(failed).text.hasSuffix("then look as that user"))
     #expect(try queue.queued > 0)
   }
 
@@ -247,11 +247,7 @@ struct CheckHandoffTests {
       events {}
       http {
         access_log off;
-        client_body_temp_path \(directory)/body;
-        proxy_temp_path \(directory)/proxy;
-        fastcgi_temp_path \(directory)/fastcgi;
-        uwsgi_temp_path \(directory)/uwsgi;
-        scgi_temp_path \(directory)/scgi;
+        \(nginxPlaces(in: directory))
         server {
           listen 443 ssl http2;
           ssl_certificate \(certificate.certificate);
