@@ -37,7 +37,11 @@ def receive(peer):
     header, descriptors, _, _ = socket.recv_fds(peer, 4096, 1)
     if not descriptors:
         raise ValueError("no descriptor")
-    client = socket.socket(fileno=descriptors[0])
+    try:
+        client = socket.socket(fileno=descriptors[0])
+    except OSError:
+        os.close(descriptors[0])
+        raise
     if client.family not in (socket.AF_INET, socket.AF_INET6) or client.type != socket.SOCK_STREAM:
         client.close()
         raise ValueError("no TCP connection")
@@ -60,6 +64,9 @@ class Server(http.server.ThreadingHTTPServer):
             client.settimeout(30)
             with TLS.wrap_socket(client, server_side=True) as connection:
                 super().finish_request(connection, address)
+
+    def handle_error(self, peer, _):
+        print(f"not served: {sys.exc_info()[1]!r}", file=sys.stderr, flush=True)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
