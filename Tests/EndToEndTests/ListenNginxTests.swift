@@ -62,11 +62,7 @@ private final class HandedNginx {
       events { accept_mutex off; }
       http {
         access_log off;
-        client_body_temp_path \(directory)/body;
-        proxy_temp_path \(directory)/proxy;
-        fastcgi_temp_path \(directory)/fastcgi;
-        uwsgi_temp_path \(directory)/uwsgi;
-        scgi_temp_path \(directory)/scgi;
+        \(nginxPlaces(in: directory))
         server {
           LISTEN
           ssl_certificate \(certificate.certificate);

@@ -23,11 +23,7 @@ final class Nginx {
       http {
         log_format tests '$remote_addr $remote_port $ssl_server_name $server_protocol';
         access_log \(logPath) tests;
-        client_body_temp_path \(directory)/body;
-        proxy_temp_path \(directory)/proxy;
-        fastcgi_temp_path \(directory)/fastcgi;
-        uwsgi_temp_path \(directory)/uwsgi;
-        scgi_temp_path \(directory)/scgi;
+        \(nginxPlaces(in: directory))
         server {
           listen unix:\(socket) ssl \(listen);
           ssl_certificate \(certificate.certificate);
@@ -53,6 +49,11 @@ final class Nginx {
   }
 
   private let logPath: String
+}
+
+/// The directives that keep an nginx out of the system's directories.
+func nginxPlaces(in directory: String) -> String {
+  ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "\($0)_temp_path \(directory)/\($0);" }.joined(separator: " ")
 }
 
 /// The arguments of setpriv(1) for a program of this user's, in no group but their own.

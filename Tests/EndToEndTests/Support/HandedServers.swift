@@ -15,11 +15,7 @@ extension HandedSite {
       http {
         log_format site '$remote_addr $server_protocol $pid';
         access_log \(directory)/log site;
-        client_body_temp_path \(directory)/body;
-        proxy_temp_path \(directory)/proxy;
-        fastcgi_temp_path \(directory)/fastcgi;
-        uwsgi_temp_path \(directory)/uwsgi;
-        scgi_temp_path \(directory)/scgi;
+        \(nginxPlaces(in: directory))
         ssl_certificate \(certificate.certificate);
         ssl_certificate_key \(certificate.key);
         server {
