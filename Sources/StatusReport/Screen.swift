@@ -8,8 +8,9 @@ extension History {
   ///   - isUnicode: see `Chart`
   package func screen(width: Int, height: Int, now: Int64, file: String, isUnicode: Bool) -> [String] {
     guard width > 0, height > 0 else { return [] }
-    let lines = latest.map { page($0, width, height, now, isUnicode) } ?? ["sniproxy-status: nothing is known yet"]
-    let told = failure.map { ["cannot read \(printable(file)): \($0)"] } ?? []
+    let told = failure.map { "cannot read \(printable(file)): \($0)".wrapped(to: width) } ?? []
+    let lines =
+      latest.map { page($0, width, height - told.count, now, isUnicode) } ?? ["sniproxy-status: nothing is known yet"]
     return (lines.prefix(1) + told + lines.dropFirst()).prefix(height).map { $0.fitted(to: width) }
   }
 
@@ -19,7 +20,7 @@ extension History {
     let times = slow.times("last minute")
     let refusals = sections.refusals(most: height < 30 ? 3 : 5, byRate: true)
     var page = [sections.headline.beside("q: quit", width: width)] + sections.connections
-    var room = height - page.count - (failure == nil ? 0 : 1)
+    var room = height - page.count
 
     func take(_ part: [String]) -> [String] {
       guard !part.isEmpty, part.count < room else { return [] }
@@ -51,6 +52,17 @@ extension String {
   fileprivate func beside(_ other: String, width: Int) -> String {
     let room = width - count - other.count
     return room < 2 ? self : self + String(repeating: " ", count: room) + other
+  }
+
+  /// In lines that end with a word, if it is no longer than they may be.
+  fileprivate func wrapped(to width: Int) -> [String] {
+    split(separator: " ").reduce(into: []) { lines, word in
+      if let last = lines.last, last.count + 1 + word.count <= width {
+        lines[lines.count - 1] += " \(word)"
+      } else {
+        lines.append(String(word))
+      }
+    }
   }
 
   /// With a sign where its end is cut off.

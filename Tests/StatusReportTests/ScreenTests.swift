@@ -96,5 +96,8 @@ import Testing
     var history = History()
     history.add(failure: "there is no such file")
     #expect(screen(history).contains("cannot read /run/f: there is no such file"))
+    let reason = "there is no such file: start sniproxy with --status, or name the file that it has there"
+    history.add(failure: reason)
+    #expect(screen(history).joined(separator: " ").contains("cannot read /run/f: \(reason)"))
   }
 }
