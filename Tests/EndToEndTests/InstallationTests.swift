@@ -43,6 +43,20 @@ struct InstallationTests {
     #expect(left.output.isEmpty)
   }
 
+  @Test func `links of what is installed to read lead to what is installed`() throws {
+    let root = try Scratch.current.directory("root")
+    try make("install", root)
+    let pages = try run("find", root, "-name", "*.md").output.split(separator: "\n")
+    #expect(pages.count > 5)
+    for page in pages {
+      let text = try String(contentsOfFile: String(page), encoding: .utf8)
+      for link in text.matches(of: /\]\(([^)#:]+)(#[^)]*)?\)/) {
+        let directory = page[..<page.lastIndex(of: "/")!]
+        #expect(exists("\(directory)/\(link.output.1)"), "\(page): \(link.output.1)")
+      }
+    }
+  }
+
   @Test func `programs that are not built are told, and nothing is installed`() throws {
     let root = try Scratch.current.directory("root")
     let made = try run(
