@@ -117,7 +117,13 @@ public struct HandoffListener: ~Copyable, Sendable {
   private mutating func next(until deadline: ContinuousClock.Instant?, _ report: (Handoff.Refusal) -> Void)
     throws(HandoffError) -> Handoff?
   {
+    var late = 0
     while true {
+      // Those who hand over nothing may come without a pause.
+      if let deadline, ContinuousClock.now >= deadline {
+        guard late < Self.mostLate else { return nil }
+        late += 1
+      }
       let ready = handoff_wait(poller.number, Self.milliseconds(until: deadline))
       switch ready {
       case -1 where errno == EINTR: continue
@@ -228,6 +234,7 @@ public struct HandoffListener: ~Copyable, Sendable {
   /// A header takes less than 600 bytes.
   private static let longestMessage = 4096
   private static let mostSilent = 64
+  private static let mostLate = 64
   /// In microseconds.
   private static let pause: UInt32 = 50_000
   /// Whoever the kernel has no number for in this user namespace (user_namespaces(7)).
