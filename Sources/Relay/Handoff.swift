@@ -45,7 +45,7 @@ extension Session {
       return refuse(.outOfResources(code: error.code), greeting, &engine)
     }
     switch error {
-    case .wouldBlock: return waitForBacklog(of: .handoff, .backendTimedOut, greeting, reading, &engine)
+    case .wouldBlock: return waitForBacklog(of: .handoff, .backendTimedOut(.handoff), greeting, reading, &engine)
     // As many descriptors as the user may have are on their way (unix(7), ETOOMANYREFS).
     case .tooManyReferences:
       let refusal = Refusal.backendFailed(.handoff, code: error.code)

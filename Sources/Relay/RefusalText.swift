@@ -29,7 +29,7 @@ extension Refusal {
     case .unknownName: "no such entry in the hosts directory"
     case .noSocket: "no tls-socket in the host directory, nor a tls-handoff that can take this client"
     case .noPermission:
-      "no permission: the proxy needs search permission on the host directory and write permission on the socket"
+      "no permission: the proxy needs search permission on the host directory and write permission on its tls-socket and tls-handoff"
     case .lookUpFailed(let code): "look-up failed: \(Errno(code))"
     case .socketOfAnother(let user):
       "user \(user) has a say in where this name leads, and neither owns the socket nor listens on it"
@@ -38,7 +38,9 @@ extension Refusal {
     case .openToAll:
       "this name leads through a directory that anybody may change: world-writable without the sticky bit"
     case .backendRefused(let socket): "nobody listens on \(socket.name)"
-    case .backendTimedOut: "the backend did not accept in time: its backlog is full"
+    case .backendTimedOut(.relay): "the backend did not accept in time: its backlog is full"
+    case .backendTimedOut(.handoff):
+      "tls-handoff had no room in time: its backlog is full, or too many clients of this directory wait to be taken there"
     case .backendFailed(.relay, let code): "connecting to tls-socket failed: \(Errno(code))"
     case .backendFailed(.handoff, let code): "handing over to tls-handoff failed: \(Errno(code))"
     case .clientLimit: "the client has as many connections as --max-per-client allows"

@@ -187,7 +187,7 @@ struct Session: ~Copyable {
       return refuse(refusal == .noSocket ? greeting.handoffFailure ?? refusal : refusal, greeting, &engine)
     case .backlogFull(let socket, let began):
       lookUpEnded(greeting, at: began, engine)
-      return waitForBacklog(of: socket, .backendTimedOut, greeting, reading, &engine)
+      return waitForBacklog(of: socket, .backendTimedOut(socket), greeting, reading, &engine)
     case .connected(let socket, .handoff, let places, let began):
       lookUpEnded(greeting, at: began, engine)
       return handOver(greeting, to: socket, places, reading, &engine)

@@ -32,7 +32,7 @@ package enum Refusal: Error, Equatable, Sendable {
 
   // The backend
   case backendRefused(BackendSocket)
-  case backendTimedOut
+  case backendTimedOut(BackendSocket)
   case backendFailed(BackendSocket, code: Int32)
 
   // Fair shares

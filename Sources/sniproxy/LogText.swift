@@ -11,7 +11,7 @@ extension Event {
       "\(client): \(request.serverName.map { "\($0): " } ?? "")\(refusal.text)"
     case .handoffDropped(let client, let request):
       "\(client): \(request.serverName.map { "\($0): " } ?? "")closed by the receiver on tls-handoff, which did not "
-        + "take it: does it take clients from this user?"
+        + "take it: does it take clients from this user, or has it ended?"
     case .finished(let account): account.text
     case .atLimit(let limit): "accept: paused: \(limit) connections are open, see --max-connections"
     case .acceptFailed(let error): "accept: paused for a moment: \(error)"

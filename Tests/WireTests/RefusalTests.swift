@@ -22,7 +22,7 @@ import Wire
     (.noPermission, .unrecognizedName),
     (.lookUpFailed(code: 5), .internalError),
     (.backendRefused(.relay), .internalError), (.backendRefused(.handoff), .internalError),
-    (.backendTimedOut, .internalError),
+    (.backendTimedOut(.relay), .internalError), (.backendTimedOut(.handoff), .internalError),
     (.backendFailed(.relay, code: 24), .internalError),
     (.outOfResources(code: 12), .internalError),
     (.helloTimedOut, nil),
