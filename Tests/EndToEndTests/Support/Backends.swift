@@ -53,7 +53,8 @@ final class Nginx {
 
 /// The directives that keep an nginx out of the system's directories.
 func nginxPlaces(in directory: String) -> String {
-  ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "\($0)_temp_path \(directory)/\($0);" }.joined(separator: " ")
+  ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "\($0)_temp_path \(directory)/\($0);" }
+    .joined(separator: " ")
 }
 
 /// The arguments of setpriv(1) for a program of this user's, in no group but their own.
