@@ -86,13 +86,16 @@ extension Inspector {
     guard let end = scene.way.end, end.status.kind == .socket, end.status.isGrantedToOthers(.write),
       scene.way.isOpenToOthers
     else { return nil }
-    let close = "chmod o-w \(shellPath(end.path))   # or close a directory on the way to others"
-    let keep = Opening(.write, of: end).byList.map { [$0] } ?? []
-    return Finding(
-      .warning, .forgeable,
+    let text =
       "every user of this machine may write to \(shellWord(end.path)) (\(Self.rights(end.status))), and so send it a PROXY header "
-        + "with an address that they make up",
-      mends: scene.offers(keep + [close], on: end))
+      + "with an address that they make up"
+    // To close it is to close it to sniproxy too, unless it is kept open to the right user.
+    guard let opening = opening(.write, of: end.path, end.status, end.list) else {
+      return Finding(.warning, .forgeable, "\(text): as root, --user tells how to close it to them and not to sniproxy")
+    }
+    let close = "chmod o-w \(shellPath(end.path))   # or close a directory on the way to others"
+    return Finding(
+      .warning, .forgeable, text, mends: scene.offers((opening.byList.map { [$0] } ?? []) + [close], on: end))
   }
 
   // MARK: - The whole tree
@@ -111,21 +114,26 @@ extension Inspector {
     }
     if !hosts.directory.mayBeSearched {
       let list = hosts.directory.accessList
-      let opening = Opening(.search, of: path, status, list)
+      let opening = opening(.search, of: path, status, list)
       findings.append(
         Finding(
           .problem, .noPermission,
           "\(Self.person(effectiveUser)) may not search the hosts directory (\(Self.rights(status, list))): every client is "
             + "refused",
-          mends: [opening.byList, opening.byMode].compactMap(\.self).flatMap {
+          mends: [opening?.byList, opening?.byMode].compactMap(\.self).flatMap {
             replacers.offers([$0], on: status, to: settings.reader)
           }))
     }
-    if effectiveUser == 0 {
+    if !settings.isProxysUser {
       findings.append(
-        Finding(
-          .note, .asRoot,
-          "looked as root without capabilities, as sniproxy does when it runs as root: for another user give --user"))
+        effectiveUser == 0
+          ? Finding(
+            .note, .asRoot,
+            "looked as root without capabilities, as sniproxy does when it runs as root: for another user give --user")
+          : Finding(
+            .note, .asUser,
+            "looked as \(Self.person(effectiveUser)): if sniproxy runs as another user, what is open and closed to it may differ: "
+              + "as root, give --user"))
     }
     return findings
   }

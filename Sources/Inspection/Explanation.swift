@@ -182,15 +182,16 @@ extension Inspector {
         "\(Self.person(effectiveUser)) may not search a directory on the way, or write to the socket: \(shellWord(scene.way.lost?.path ?? shown(entry)))"
       )
     }
-    let opening = Opening(stop.isDirectory ? .search : .write, of: stop.path, stop.status, stop.list)
-    var mends = opening.byList.map { scene.offers([$0], on: stop.status, stop.replacers) } ?? []
+    let opening = opening(stop.isDirectory ? .search : .write, of: stop.path, stop.status, stop.list)
+    var mends = opening?.byList.map { scene.offers([$0], on: stop.status, stop.replacers) } ?? []
     // Who may write to a backend that believes PROXY headers can make up addresses.
-    if let byMode = opening.byMode, stop.isDirectory || scene.header == nil || opening.modeIsOwners {
+    if let opening, let byMode = opening.byMode, stop.isDirectory || scene.header == nil || opening.modeIsOwners {
       mends += scene.offers([byMode], on: stop.status, stop.replacers)
     }
     // Nobody is to open for a user what they led their name to.
     let leader =
-      mends.isEmpty && !scene.users.isEmpty ? ": it is \(Self.people(scene.users)) who leads the name there" : ""
+      opening != nil && mends.isEmpty && !scene.users.isEmpty
+      ? ": it is \(Self.people(scene.users)) who leads the name there" : ""
     let duration =
       stop.status.kind != .socket
       ? ""
@@ -202,6 +203,11 @@ extension Inspector {
         ? "\(Self.person(effectiveUser)) may not search the directory \(shellWord(stop.path)) (\(Self.rights(stop.status, stop.list)))\(leader)"
         : "\(Self.person(effectiveUser)) may not write to \(shellWord(stop.path)) (\(Self.rights(stop.status, stop.list))), which connecting takes\(leader)\(duration)",
       mends: mends)
+  }
+
+  /// How it is opened to the proxy's user; nil where that may be another than the one who looks.
+  func opening(_ permission: Access, of path: [UInt8], _ status: FileStatus, _ list: AccessList?) -> Opening? {
+    settings.isProxysUser ? Opening(permission, of: path, status, list) : nil
   }
 
   private func ofAnother(_ user: UserID, _ scene: Scene, _ entry: [UInt8]) -> [Finding] {

@@ -77,6 +77,7 @@ package struct Finding: Equatable, Sendable {
     // The look itself
     case changed
     case asRoot = "as-root"
+    case asUser = "as-user"
     // With --tls
     case tlsFailed = "tls-failed"
     case certificateName = "certificate-name"

@@ -10,6 +10,8 @@ package struct Inspector: ~Copyable {
     package var connects = true
     /// Counts links that lead out of the hosts directory as problems.
     package var chroot = false
+    /// The process is the user that sniproxy runs as, as far as that can be known.
+    package var isProxysUser = false
     /// Who reads the commands, and runs them.
     package var reader = effectiveUser
 

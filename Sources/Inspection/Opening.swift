@@ -7,10 +7,6 @@ struct Opening {
   private let status: FileStatus
   private let list: AccessList?
 
-  init(_ permission: Access, of stop: Way.Stop) {
-    self.init(permission, of: stop.path, stop.status, stop.list)
-  }
-
   init(_ permission: Access, of path: [UInt8], _ status: FileStatus, _ list: AccessList?) {
     self.permission = permission
     self.path = path

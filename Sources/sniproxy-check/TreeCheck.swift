@@ -6,6 +6,9 @@ import WrittenNames
 
 /// Looks at a hosts directory and prints what is to be said of it.
 struct TreeCheck: ~Copyable {
+  /// As whom the service that comes with sniproxy runs.
+  private static let usualUser = "sniproxy"
+
   private let options: Options
   private let palette: Palette
   private var inspector: Inspector
@@ -27,6 +30,7 @@ struct TreeCheck: ~Copyable {
     } else if isRoot {
       try attempt("give up", "root's capabilities") { () throws(Errno) in try dropCapabilities() }
     }
+    settings.isProxysUser = user != nil || userName(effectiveUser) == Self.usualUser
     settings.hashed = options.hashed
     settings.connects = !options.noConnect
     settings.chroot = options.chroot

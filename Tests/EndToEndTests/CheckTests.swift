@@ -358,12 +358,44 @@ struct CheckTests {
     try hosts.addBackend("a.test", flags: .v1).answer("a")
     let socket = "\(hosts.path)/a.test/tls-socket"
     guard unsafe chown(socket, 4001, 4001) == 0 else { throw Failure(lastError) }
-    for options in [[], ["--user", "4000"]] {
-      try mode(socket, 0o777)
-      #expect(try Check(hosts, options).entry("a.test").codes == ["forgeable"])
-      try mend(hosts, "a.test", options)
-      let entry = try Check(hosts, options).entry("a.test")
-      #expect(entry.verdict == "served" && entry.codes == [], "\(entry)")
+    try mode(socket, 0o777)
+    let user = ["--user", "4000"]
+    #expect(try Check(hosts, user).entry("a.test").codes == ["forgeable"])
+    try mend(hosts, "a.test", user)
+    let entry = try Check(hosts, user).entry("a.test")
+    #expect(entry.verdict == "served" && entry.codes == [], "\(entry)")
+    #expect(try Proxy(hosts, options: user).ask("a.test").hasSuffix("a"))
+  }
+
+  /// It would be opened to the wrong user, or closed to the right one.
+  @Test(.requiresRoot) func `who is not known to be sniproxy's user is told so, and offered no permissions`() throws {
+    let hosts = try HostsDirectory()
+    for name in ["forgeable.test", "closed.test", "directory.test"] { try hosts.addBackend(name).answer("a") }
+    try HostsDirectory.Entry(path: "\(hosts.path)/forgeable.test").add(.v1)
+    for (path, bits) in [
+      ("forgeable.test/tls-socket", 0o777), ("closed.test/tls-socket", 0o400), ("directory.test", 0o600),
+    ] { try mode("\(hosts.path)/\(path)", bits) }
+    let program = try Program.path("sniproxy-check")
+    for (user, code) in [("0", "as-root"), ("4000", "as-user")] {
+      func look(_ name: String...) throws -> Check.Report {
+        let looked = try Child(
+          "setpriv", ["--reuid=\(user)", "--regid=\(user)", "--clear-groups", program, "--json", hosts.path] + name)
+        _ = try looked.wait()
+        return try Check.report(looked.output, looked.error)
+      }
+      let report = try look()
+      #expect(report.findings.map(\.code) == [code])
+      #expect(report.findings.allSatisfy { $0.text.contains("--user") && $0.severity == "note" })
+      for (name, expected) in [
+        ("forgeable.test", "forgeable"), ("closed.test", "no-permission"), ("directory.test", "no-permission"),
+      ] {
+        let entry = try #require(report.entries.first { $0.name == name })
+        #expect(entry.codes == [expected] && entry.mends == [], "\(entry)")
+      }
+      try mode(hosts.path, 0o600)
+      let closed = try look("closed.test").findings
+      #expect(closed.map(\.code) == ["no-permission", code] && closed.allSatisfy { $0.mends == [] }, "\(closed)")
+      try mode(hosts.path, 0o755)
     }
   }
 

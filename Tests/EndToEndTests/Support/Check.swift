@@ -57,13 +57,15 @@ struct Check {
   }
 
   /// What it says as JSON.
-  func report() throws -> Report {
+  func report() throws -> Report { try Self.report(output, error) }
+
+  static func report(_ output: String, _ error: String = "") throws -> Report {
     do {
       let decoder = JSONDecoder()
       decoder.keyDecodingStrategy = .convertFromSnakeCase
       return try decoder.decode(Report.self, from: Data(output.utf8))
     } catch {
-      throw Failure("no report: \(error): \(output.prefix(2000)) \(self.error)")
+      throw Failure("no report: \(error): \(output.prefix(2000)) \(error)")
     }
   }
 
