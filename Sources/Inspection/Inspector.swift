@@ -75,7 +75,7 @@ package struct Inspector: ~Copyable {
     var report = EntryReport(entry, host ?? reading.host, .unreachable)
     if reading.isReachable {
       look(at: entry, &report)
-    } else if entry.first != UInt8(ascii: "."), entry.count <= 253, let status = try? hosts.directory.status(of: entry),
+    } else if entry.first != UInt8(ascii: "."), let status = try? hosts.directory.status(of: entry),
       status.kind == .socket || status.kind == .other
     {
       report.add(Finding(.note, .ignored, "it is \(status.noun), and no host directory"))
@@ -100,7 +100,7 @@ package struct Inspector: ~Copyable {
     guard let flaw = reading.flaw else { return [] }
     guard let name = reading.rename else { return [Finding(flaw.severity, flaw.code, flaw.text)] }
     // What is there already is not for a command to decide on.
-    guard name.count > 253 || (try? hosts.directory.status(of: name)) == nil else {
+    guard (try? hosts.directory.status(of: name)) == nil else {
       return [Finding(flaw.severity, flaw.code, "\(flaw.text); \(shellWord(name)) is there already")]
     }
     return [Finding(flaw.severity, flaw.code, flaw.text, mends: renames(entry, name))]

@@ -45,9 +45,13 @@ package struct Directory: ~Copyable, Sendable {
 
   /// What the entry of this name is itself, be it a link. The corresponding C function is `fstatat`.
   ///
-  /// - Precondition: as for `directory`.
+  /// - Precondition: no byte of the name is "/" or NUL.
+  /// - Throws: `.nameTooLong` if it has more than 255 bytes, which few file systems have.
   package func status(of name: [UInt8]) throws(Errno) -> FileStatus {
-    try unsafe Self.withPath(name, "") { path throws(Errno) in unsafe try FileStatus(of: path, in: descriptor.number) }
+    guard name.count < 256 else { throw .nameTooLong }
+    return try unsafe Self.withPath(name, "") { path throws(Errno) in
+      unsafe try FileStatus(of: path, in: descriptor.number)
+    }
   }
 
   /// The same of a file in it.
@@ -58,7 +62,7 @@ package struct Directory: ~Copyable, Sendable {
   private static func withPath<Result: ~Copyable>(
     _ name: [UInt8], _ suffix: StaticString, _ body: (UnsafePointer<CChar>) throws(Errno) -> Result
   ) throws(Errno) -> Result {
-    precondition(name.count <= 253)
+    precondition(name.count + suffix.utf8CodeUnitCount < 256)
     var path = InlineArray<256, UInt8>(repeating: 0)
     for (index, byte) in name.enumerated() {
       precondition(byte != UInt8(ascii: "/") && byte != 0)

@@ -172,6 +172,17 @@ struct CheckTests {
     #expect(try Check(hosts, []).report().ok)
   }
 
+  @Test func `a file's name may be longer than a hostname`() throws {
+    let hosts = try HostsDirectory()
+    let longest = ["a", "b", "c"].map { String(repeating: $0, count: 63) } + [String(repeating: "d", count: 61)]
+    let name = longest.joined(separator: ".")
+    try hosts.addBackend("\(name).").answer("a")
+    try hosts.add(String(repeating: "x", count: 255))
+    #expect(try Check(hosts, []).report().entries.allSatisfy { $0.codes == ["name-unreachable"] })
+    try mend(hosts, "\(name).")
+    #expect(try Check(hosts, []).entry(name).verdict == "served")
+  }
+
   @Test func `a plain name with --hashed is renamed to its sum`() throws {
     let hosts = try HostsDirectory()
     try hosts.addBackend("Shop.example").answer("a")
