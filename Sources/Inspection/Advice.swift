@@ -5,7 +5,7 @@ import Wire
 // What is worth to know of an entry though it may be served.
 
 extension Inspector {
-  func advice(on scene: Scene, _ verdict: Verdict) -> [Finding] {
+  func advice(on scene: Scene, _ handoff: Scene?, _ verdict: Verdict) -> [Finding] {
     var findings: [Finding] = []
     if scene.hasBothFlags, let host = scene.way.host {
       findings.append(
@@ -13,7 +13,7 @@ extension Inspector {
           .note, .bothFlags, "both flags are there: the backend gets a PROXY header of version 2",
           mends: scene.offers("rm \(shellPath(join(host.path, Self.version1)))", inside: host)))
     }
-    findings += unknownFiles(scene)
+    findings += unknownFiles(scene, handoff)
     if scene.header != nil, verdict != .unreachable, verdict.refusal == nil, let forgeable = forgeable(scene) {
       findings.append(forgeable)
     }
@@ -44,15 +44,13 @@ extension Inspector {
     return findings
   }
 
-  private func unknownFiles(_ scene: Scene) -> [Finding] {
+  private func unknownFiles(_ scene: Scene, _ handoff: Scene?) -> [Finding] {
     guard let host = scene.way.host, let files = scene.files else { return [] }
+    let inUse = Set((scene.way.stops + (handoff?.way.stops ?? [])).map(\.status.identity))
     var findings: [Finding] = []
-    for file in files.sorted(by: { $0.lexicographicallyPrecedes($1) }) where !Self.known.contains(file) {
-      guard findings.count < Self.mostGuesses, let likely = meantFile(file) else { continue }
-      let meant = Array("\(likely)".utf8)
-      // A new link that is about to be moved over the old one.
-      guard !Self.sockets.contains(where: { file.starts(with: $0 + [UInt8(ascii: ".")]) }) else { continue }
-      guard isMisspelling(file, of: likely) else {
+    for stranger in scene.strangers where !inUse.contains(stranger.identity) {
+      let (file, meant) = (stranger.name, Array("\(stranger.meant)".utf8))
+      guard isMisspelling(file, of: stranger.meant) else {
         findings.append(
           Finding(
             .note, .unknownFile,
@@ -62,14 +60,19 @@ extension Inspector {
       let isThere = files.contains(meant)
       // That is said already.
       if meant == Self.socketName, !isThere, !scene.hasHandoff { continue }
+      let text = "\(shellWord(join(host.path, file))) means nothing here: is \(shellWord(meant)) meant?"
+      // Somebody may listen on it.
+      guard !isThere || !Self.sockets.contains(meant) else {
+        findings.append(Finding(.warning, .unknownFile, "\(text) That is there already"))
+        continue
+      }
       findings.append(
         Finding(
-          .warning, .unknownFile,
-          "\(shellWord(join(host.path, file))) means nothing here: is \(shellWord(meant)) meant?",
+          .warning, .unknownFile, text,
           mends: scene.offers(
             isThere
               ? "rm \(shellPath(join(host.path, file)))   # if it is of no use: \(shellWord(meant)) is there already"
-              : "mv -nT \(shellPath(join(host.path, file))) \(shellPath(join(host.path, meant)))", inside: host)))
+              : Self.rename(file, to: meant, in: host), inside: host)))
     }
     if !scene.areAllFiles {
       findings.append(
@@ -79,6 +82,12 @@ extension Inspector {
         ))
     }
     return findings
+  }
+
+  /// Gives a file of the host directory the name that is meant.
+  static func rename(_ file: [UInt8], to meant: [UInt8], in host: Way.Stop) -> String {
+    let move = "mv -nT \(shellPath(join(host.path, file))) \(shellPath(join(host.path, meant)))"
+    return sockets.contains(meant) ? move + movesSocket : move
   }
 
   /// A backend believes the addresses in the header of whoever connects.
@@ -140,7 +149,9 @@ extension Inspector {
 
   private static let version1 = Array("send-proxy-v1".utf8)
   private static let version2 = Array("send-proxy-v2".utf8)
-  private static let sockets = [socketName, handoffName]
-  private static let known = sockets + [version1, version2]
-  private static let mostGuesses = 10
+  static let sockets = [socketName, handoffName]
+  static let known = sockets + [version1, version2]
+  static let mostGuesses = 10
+  /// Behind a command.
+  static let movesSocket = "   # and tell the backend the new path of its socket"
 }

@@ -13,7 +13,9 @@ extension Inspector {
       let own = explanation(of: handoff, verdict, entry)
       findings = together(own, relayed, prospects, scene) + advice(onWayOf: handoff, verdict)
     }
-    for finding in advice(on: scene, prospects.relayed) where !findings.contains(finding) { findings.append(finding) }
+    for finding in advice(on: scene, handoff, prospects.relayed) where !findings.contains(finding) {
+      findings.append(finding)
+    }
     return findings
   }
 
@@ -123,7 +125,6 @@ extension Inspector {
   private func noSocket(_ scene: Scene, _ entry: [UInt8]) -> Finding {
     let way = scene.way
     guard let host = way.host else { return unknown(scene, entry) }
-    let socket = join(host.path, scene.targetName)
     if let link = scene.socketLink { return danglingLink(link, way, scene, inPlaceOf: "socket") }
     let meant = (scene.files ?? []).first {
       $0 != scene.targetName && isMisspelling($0, of: scene.target.name)
@@ -136,7 +137,7 @@ extension Inspector {
     }
     return Finding(
       .problem, .noSocket, "there is no \(scene.target.name) in \(shellWord(host.path)), but \(shellWord(meant))",
-      mends: scene.offers("mv -nT \(shellPath(join(host.path, meant))) \(shellPath(socket))", inside: host))
+      mends: scene.offers(Self.rename(meant, to: scene.targetName, in: host), inside: host))
   }
 
   private func danglingLink(_ link: Way.Stop, _ way: Way, _ scene: Scene, inPlaceOf noun: String) -> Finding {

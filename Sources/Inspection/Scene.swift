@@ -14,6 +14,7 @@ extension Inspector {
     /// The names in the host directory; nil if it cannot be listed.
     var files: [[UInt8]]?
     var areAllFiles = true
+    var strangers: [Stranger] = []
     /// Who has a say besides administrators.
     var users: [UserID] = []
     var verdict: Verdict = .unknown
@@ -40,6 +41,13 @@ extension Inspector {
       guard let host = way.host else { return nil }
       let socket = join(host.path, targetName)
       return way.stops.drop { $0.path != socket }.last { if case .link = $0.kind { true } else { false } }
+    }
+
+    /// A file in the host directory that means nothing there, and whose name is like that of one that does.
+    struct Stranger {
+      let name: [UInt8]
+      let meant: StaticString
+      let identity: FileIdentity
     }
 
     /// Commands that belong together and change this, unless somebody else than its owner has a say in where the name leads:

@@ -18,6 +18,7 @@ extension Inspector {
       if let (files, areAll) = try? host.names(atMost: Self.mostFiles) {
         (scene.files, scene.areAllFiles) = (files, areAll)
       }
+      scene.strangers = Self.strangers(scene.files ?? [], in: host)
       try note(host, &scene)
       scene.hasBothFlags = scene.header == .version2 && (try? host.contains("send-proxy-v1")) == true
       try Self.follow(&trail, to: target)
@@ -33,6 +34,19 @@ extension Inspector {
       if !scene.users.contains(stop.status.owner) { scene.users.append(stop.status.owner) }
     }
     return scene
+  }
+
+  private static func strangers(_ files: [[UInt8]], in host: borrowing Directory) -> [Scene.Stranger] {
+    var strangers: [Scene.Stranger] = []
+    for file in files.sorted(by: { $0.lexicographicallyPrecedes($1) }) where !known.contains(file) {
+      guard strangers.count < mostGuesses else { break }
+      // A new link that is about to be moved over the old one.
+      guard !sockets.contains(where: { file.starts(with: $0 + [UInt8(ascii: ".")]) }), let meant = meantFile(file),
+        let status = try? host.status(of: file)
+      else { continue }
+      strangers.append(Scene.Stranger(name: file, meant: meant, identity: status.identity))
+    }
+    return strangers
   }
 
   /// What the host directory asks for.

@@ -211,6 +211,35 @@ struct CheckTests {
     #expect(mended.verdict == "served" && mended.proxyHeader == 2 && mended.findings.isEmpty, "\(mended)")
   }
 
+  @Test(arguments: ["tls_socket", "TLS-SOCKET", "tls-sock", "tls-socket-blue", "tls-handof"])
+  func `a file that the socket is reached by is no misspelt one`(file: String) throws {
+    let hosts = try HostsDirectory()
+    let paths = try ["a.test", "b.test", "handed.test"].map { try hosts.add($0).path }
+    try Listener(.unix("\(paths[0])/\(file)")).answer("a")
+    try link("\(paths[0])/tls-socket", to: file)
+    let elsewhere = Scratch.current.file("socket")
+    try Listener(.unix(elsewhere)).answer("b")
+    try link("\(paths[1])/\(file)", to: elsewhere)
+    try link("\(paths[1])/tls-socket", to: "\(paths[1])/\(file)")
+    let receiver = try Receiver(in: paths[2])
+    receiver.serve { client in try client.connection.send("taken") }
+    try #require(unsafe rename(receiver.path, "\(paths[2])/\(file)") == 0)
+    try link("\(paths[2])/tls-handoff", to: file)
+    let check = try Check(hosts, [])
+    for name in ["a.test", "b.test", "handed.test"] {
+      let entry = try check.entry(name)
+      #expect(entry.verdict == "served" && entry.codes == (name == "handed.test" ? ["handoff-only"] : []), "\(entry)")
+    }
+  }
+
+  @Test func `no socket is removed for its name`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("a.test").answer("a")
+    try Listener(.unix("\(hosts.path)/a.test/tls_socket")).answer("another")
+    let entry = try Check(hosts, []).entry("a.test")
+    #expect(entry.verdict == "served" && entry.codes == ["unknown-file"] && entry.mends == [], "\(entry)")
+  }
+
   @Test func `both flags are noted`() throws {
     let hosts = try HostsDirectory()
     let backend = try hosts.addBackend("a.test", flags: .v1, .v2)
