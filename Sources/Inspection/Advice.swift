@@ -49,6 +49,7 @@ extension Inspector {
     let inUse = Set((scene.way.stops + (handoff?.way.stops ?? [])).map(\.status.identity))
     var findings: [Finding] = []
     for stranger in scene.strangers where !inUse.contains(stranger.identity) {
+      guard findings.count < Self.mostGuesses else { break }
       let (file, meant) = (stranger.name, Array("\(stranger.meant)".utf8))
       guard isMisspelling(file, of: stranger.meant) else {
         findings.append(
@@ -69,10 +70,10 @@ extension Inspector {
       findings.append(
         Finding(
           .warning, .unknownFile, text,
-          mends: scene.offers(
-            isThere
-              ? "rm \(shellPath(join(host.path, file)))   # if it is of no use: \(shellWord(meant)) is there already"
-              : Self.rename(file, to: meant, in: host), inside: host)))
+          mends: isThere
+            ? scene.offers(
+              "rm \(shellPath(join(host.path, file)))   # if it is of no use: \(shellWord(meant)) is there already",
+              inside: host) : rename(stranger, scene, in: host)))
     }
     if !scene.areAllFiles {
       findings.append(
@@ -84,10 +85,12 @@ extension Inspector {
     return findings
   }
 
-  /// Gives a file of the host directory the name that is meant.
-  static func rename(_ file: [UInt8], to meant: [UInt8], in host: Way.Stop) -> String {
-    let move = "mv -nT \(shellPath(join(host.path, file))) \(shellPath(join(host.path, meant)))"
-    return sockets.contains(meant) ? move + movesSocket : move
+  /// The command that gives a file of the host directory the name that is meant, unless links of others lead through it.
+  func rename(_ stranger: Scene.Stranger, _ scene: Scene, in host: Way.Stop) -> [String] {
+    let meant = Array("\(stranger.meant)".utf8)
+    let move = "mv -nT \(shellPath(join(host.path, stranger.name))) \(shellPath(join(host.path, meant)))"
+    guard Self.sockets.contains(meant) else { return scene.offers(move, inside: host) }
+    return isPassed(stranger.identity) ? [] : scene.offers(move + Self.movesSocket, inside: host)
   }
 
   /// A backend believes the addresses in the header of whoever connects.
@@ -151,7 +154,7 @@ extension Inspector {
   private static let version2 = Array("send-proxy-v2".utf8)
   static let sockets = [socketName, handoffName]
   static let known = sockets + [version1, version2]
-  static let mostGuesses = 10
+  private static let mostGuesses = 10
   /// Behind a command.
-  static let movesSocket = "   # and tell the backend the new path of its socket"
+  static let movesSocket = "   # and tell the backend, if it makes its socket there"
 }

@@ -126,8 +126,8 @@ extension Inspector {
     let way = scene.way
     guard let host = way.host else { return unknown(scene, entry) }
     if let link = scene.socketLink { return danglingLink(link, way, scene, inPlaceOf: "socket") }
-    let meant = (scene.files ?? []).first {
-      $0 != scene.targetName && isMisspelling($0, of: scene.target.name)
+    let meant = scene.strangers.first {
+      Array("\($0.meant)".utf8) == scene.targetName && isMisspelling($0.name, of: scene.target.name)
     }
     guard let meant else {
       return Finding(
@@ -136,8 +136,8 @@ extension Inspector {
       )
     }
     return Finding(
-      .problem, .noSocket, "there is no \(scene.target.name) in \(shellWord(host.path)), but \(shellWord(meant))",
-      mends: scene.offers(Self.rename(meant, to: scene.targetName, in: host), inside: host))
+      .problem, .noSocket, "there is no \(scene.target.name) in \(shellWord(host.path)), but \(shellWord(meant.name))",
+      mends: rename(meant, scene, in: host))
   }
 
   private func danglingLink(_ link: Way.Stop, _ way: Way, _ scene: Scene, inPlaceOf noun: String) -> Finding {

@@ -30,6 +30,7 @@ package struct Inspector: ~Copyable {
   var way: SocketPath
   /// How often full backlogs may still be waited for, all together.
   private var patience = Self.mostWaitsInAll
+  private let passages = Passages()
   /// The backends that were reached already.
   private var reached: Set<FileIdentity> = []
 
@@ -98,6 +99,13 @@ package struct Inspector: ~Copyable {
   /// What the reading of a name finds, with the commands that rename the entry.
   private func explained(_ reading: EntryReading, _ entry: [UInt8]) -> [Finding] {
     guard let flaw = reading.flaw else { return [] }
+    if flaw.severity == .problem, isPassed(entry) {
+      return [
+        Finding(
+          .note, .ignored,
+          "it is no name that a client can ask for, and need not be one: links of other entries lead through it")
+      ]
+    }
     guard let name = reading.rename else { return [Finding(flaw.severity, flaw.code, flaw.text)] }
     // What is there already is not for a command to decide on.
     guard (try? hosts.directory.status(of: name)) == nil else {
@@ -106,11 +114,19 @@ package struct Inspector: ~Copyable {
     return [Finding(flaw.severity, flaw.code, flaw.text, mends: renames(entry, name))]
   }
 
-  /// The command that gives an entry another name.
+  /// True if links lead through the entry.
+  private func isPassed(_ entry: [UInt8]) -> Bool {
+    (try? hosts.directory.status(of: entry)).map { isPassed($0.identity) } ?? false
+  }
+
+  func isPassed(_ file: FileIdentity) -> Bool { passages.contain(file, of: hosts.directory) }
+
+  /// The command that gives an entry another name, unless links lead through it.
   func renames(_ entry: [UInt8], _ name: [UInt8]) -> [String] {
-    guard let file = try? hosts.directory.status(of: entry) else { return [] }
+    guard let file = try? hosts.directory.status(of: entry), !isPassed(file.identity) else { return [] }
+    let move = "mv -nT \(shellPath(shown(entry))) \(shellPath(shown(name)))"
     return replacers.adding(file, in: status).offers(
-      ["mv -nT \(shellPath(shown(entry))) \(shellPath(shown(name)))"], on: file, to: settings.reader)
+      [file.kind == .directory ? move + Self.movesSocket : move], on: file, to: settings.reader)
   }
 
   /// The path of an entry, as short as it can be typed.
@@ -257,7 +273,7 @@ package struct Inspector: ~Copyable {
     }
   }
 
-  private static let mostEntries = 1_000_000
+  static let mostEntries = 1_000_000
   private static let mostLooks = 4
   /// In milliseconds.
   private static let waitTime: Int32 = 100

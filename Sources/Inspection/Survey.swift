@@ -39,7 +39,6 @@ extension Inspector {
   private static func strangers(_ files: [[UInt8]], in host: borrowing Directory) -> [Scene.Stranger] {
     var strangers: [Scene.Stranger] = []
     for file in files.sorted(by: { $0.lexicographicallyPrecedes($1) }) where !known.contains(file) {
-      guard strangers.count < mostGuesses else { break }
       // A new link that is about to be moved over the old one.
       guard !sockets.contains(where: { file.starts(with: $0 + [UInt8(ascii: ".")]) }), let meant = meantFile(file),
         let status = try? host.status(of: file)

@@ -191,6 +191,54 @@ struct CheckTests {
     #expect(try Proxy(hosts, "--hashed").ask("shop.example") == "a")
   }
 
+  /// With absolute links and relative ones, of entries and of sockets.
+  @Test(arguments: [[], ["--hashed"]]) func `an entry that others lead to keeps its name`(options: [String]) throws {
+    let hosts = try HostsDirectory()
+    let names = ["a", "b", "c", "d"].map { String(repeating: $0, count: 64) }
+    func name(_ index: Int) -> String { options.isEmpty ? "\(names[index].prefix(9)).test" : names[index] }
+    for shop in ["Shop", "not a name"] { try hosts.addBackend(shop).answer("shop") }
+    try link("\(hosts.path)/\(name(0))", to: "Shop")
+    try link("\(hosts.path)/\(name(1))", to: "\(hosts.path)/Shop/../Shop")
+    try link("\(hosts.path)/\(name(2))", to: "not a name")
+    try link(hosts.add(name(3)).socket, to: "../Shop/tls-socket")
+    let check = try Check(hosts, options)
+    #expect(try check.status == .exited(0) && check.report().ok)
+    for shop in try check.report().entries where shop.verdict != "served" {
+      #expect(shop.verdict == "unreachable" && shop.codes == ["ignored"] && shop.mends == [], "\(shop)")
+    }
+    #expect(try check.report().entries.count(where: { $0.verdict == "served" }) == 4)
+    // Where only one socket's link leads to it.
+    for index in 0..<2 { unsafe unlink("\(hosts.path)/\(name(index))") }
+    #expect(try Check(hosts, options).entry("Shop").codes == ["ignored"])
+    unsafe unlink("\(hosts.path)/\(name(3))/tls-socket")
+    #expect(try !Check(hosts, options).entry("Shop").mends.isEmpty)
+  }
+
+  @Test func `a socket that another entry leads to keeps its name`() throws {
+    let hosts = try HostsDirectory()
+    let path = try hosts.add("a.test").path
+    try Listener(.unix("\(path)/tls_socket")).answer("a")
+    #expect(try !Check(hosts, []).entry("a.test").mends.isEmpty)
+    try link(hosts.add("b.test").socket, to: "../a.test/tls_socket")
+    let check = try Check(hosts, [])
+    #expect(try check.entry("b.test").verdict == "served")
+    let entry = try check.entry("a.test")
+    #expect(entry.codes == ["no-socket"] && entry.mends == [], "\(entry)")
+  }
+
+  /// A backend that starts anew would not find the directory.
+  @Test func `who renames a socket's directory is to tell the backend`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("Own.test").answer("a")
+    let home = HostsDirectory(path: try Scratch.current.directory("home"))
+    try home.addBackend("site").answer("a")
+    try link("\(hosts.path)/Link.test", to: "\(home.path)/site")
+    let check = try Check(hosts, [])
+    let words = "   # and tell the backend, if it makes its socket there"
+    #expect(try check.entry("Own.test").mends == ["mv -nT \(hosts.path)/Own.test \(hosts.path)/own.test\(words)"])
+    #expect(try check.entry("Link.test").mends == ["mv -nT \(hosts.path)/Link.test \(hosts.path)/link.test"])
+  }
+
   @Test func `a name that is there already is not overwritten`() throws {
     let hosts = try HostsDirectory()
     for name in ["a.test", "A.test"] { try hosts.addBackend(name).answer("a") }
