@@ -125,8 +125,9 @@ package struct Inspector: ~Copyable {
   func renames(_ entry: [UInt8], _ name: [UInt8]) -> [String] {
     guard let file = try? hosts.directory.status(of: entry), !isPassed(file.identity) else { return [] }
     let move = "mv -nT \(shellPath(shown(entry))) \(shellPath(shown(name)))"
-    return replacers.adding(file, in: status).offers(
-      [file.kind == .directory ? move + Self.movesSocket : move], on: file, to: settings.reader)
+    // It follows no link, and takes the right to write to the hosts directory, which the entry's owner need not have.
+    return replacers.adding(nil, in: status).offers(
+      [file.kind == .directory ? move + Self.movesSocket : move], on: status, to: settings.reader)
   }
 
   /// The path of an entry, as short as it can be typed.

@@ -239,6 +239,20 @@ struct CheckTests {
     #expect(try check.entry("Link.test").mends == ["mv -nT \(hosts.path)/Link.test \(hosts.path)/link.test"])
   }
 
+  /// In a sticky directory it is not enough that the entry is one's own.
+  @Test(.requiresRoot) func `the entry of who may not rename it is renamed`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("Daemon.test").answer("a")
+    for path in ["Daemon.test", "Daemon.test/tls-socket"] {
+      try #require(unsafe chown("\(hosts.path)/\(path)", 1, 1) == 0)
+    }
+    try mode("\(hosts.path)/Daemon.test/tls-socket", 0o777)
+    try #require(unsafe chown(hosts.path, 0, 4005) == 0)
+    try mode(hosts.path, 0o1775)
+    try mend(hosts, "Daemon.test")
+    #expect(try Check(hosts, []).entry("daemon.test").verdict == "served")
+  }
+
   @Test func `a name that is there already is not overwritten`() throws {
     let hosts = try HostsDirectory()
     for name in ["a.test", "A.test"] { try hosts.addBackend(name).answer("a") }
