@@ -70,7 +70,8 @@ extension Inspector {
   }
 
   private func explain(_ refusal: Refusal, _ scene: Scene, _ entry: [UInt8]) -> [Finding] {
-    switch refusal {
+    if let reserved = reserved(scene) { return [reserved] }
+    return switch refusal {
     case .unknownName: [unknown(scene, entry)]
     case .noSocket: [noSocket(scene, entry)]
     case .noPermission: [scene.endsInDirectory ? nobodyListens(scene) : denied(scene, entry)]
@@ -92,6 +93,16 @@ extension Inspector {
       .illegalName, .backendTimedOut, .clientLimit, .hostLimit, .helloLimit, .helloTimedOut, .hungUp:
       [Finding(.problem, .lookUpFailed, "the look-up failed")]
     }
+  }
+
+  /// The entry is there for nobody else to register the name.
+  private func reserved(_ scene: Scene) -> Finding? {
+    guard !status.isWritableByOwnerOnly, let entry = scene.way.stops.first, isAdministrator(entry.status.owner),
+      entry.status.kind != .link, entry.status.permissions & 0o077 == 0, scene.files?.isEmpty ?? true
+    else { return nil }
+    return Finding(
+      .note, .reserved,
+      "\(shellWord(entry.path)) (\(Self.rights(entry.status))) is closed to everybody else, which reserves the name")
   }
 
   // MARK: - What is not there

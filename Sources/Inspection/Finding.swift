@@ -49,6 +49,7 @@ package struct Finding: Equatable, Sendable {
     case noEntry = "no-entry"
     case danglingLink = "dangling-link"
     case notADirectory = "not-a-directory"
+    case reserved
     case linkLoop = "link-loop"
     case leavesTree = "leaves-tree"
     case sameDirectory = "same-directory"

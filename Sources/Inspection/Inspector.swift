@@ -152,7 +152,7 @@ package struct Inspector: ~Copyable {
       report.findings = findings(of: prospects, scene, handoff, entry)
       if settings.connects, !agrees(prospects, surveyed), !(isSteady && isExplained(report)) {
         report.add(Finding(.warning, .changed, "it changed while it was looked at: look again"))
-      } else if case .refused(let refusal) = report.verdict, report.severity ?? .note == .note {
+      } else if case .refused(let refusal) = report.verdict, !report.isReserved, report.severity ?? .note == .note {
         report.add(Finding(.problem, .lookUpFailed, "the look-up failed: \(refusal.reason)"))
       }
       return

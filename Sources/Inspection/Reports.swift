@@ -49,7 +49,8 @@ extension EntryReport {
     case .waits: "clients wait"
     case .unreachable: severity == .note ? "ignored" : "no client can ask for it"
     case .refused:
-      verdict.alert.map { "clients get alert \($0.rawValue) \($0.name)" } ?? "clients are closed"
+      (isReserved ? "reserved: " : "")
+        + (verdict.alert.map { "clients get alert \($0.rawValue) \($0.name)" } ?? "clients are closed")
     }
   }
 

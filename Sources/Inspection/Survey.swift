@@ -56,7 +56,7 @@ extension Inspector {
   }
 
   /// Also where the rule for delegated names is off.
-  private func isAdministrator(_ user: UserID) -> Bool {
+  func isAdministrator(_ user: UserID) -> Bool {
     hosts.delegation?.isAdministrator(user) ?? (user == 0 || user == status.owner && user != Delegation.nobody)
   }
 

@@ -58,13 +58,16 @@ package struct EntryReport {
   /// The gravest of its findings.
   package var severity: Finding.Severity? { findings.map(\.severity).max() }
 
+  /// True if the entry is there to be refused.
+  var isReserved: Bool { findings.contains { $0.code == .reserved } }
+
   /// True if clients are served, or the entry is for none, and nothing but notes is to be said of it.
   package var isWell: Bool {
     let isRight =
       switch verdict {
       case .served, .unknown: true
       case .unreachable: !findings.isEmpty
-      case .waits, .refused: false
+      case .waits, .refused: isReserved
       }
     return isRight && findings.allSatisfy { $0.severity == .note }
   }

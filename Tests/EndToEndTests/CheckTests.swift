@@ -391,6 +391,42 @@ struct CheckTests {
     #expect(try Check(hosts, []).report().ok)
   }
 
+  /// As examples/multi-user says it.
+  @Test(.requiresRoot) func `a reserved name is well`() throws {
+    let hosts = try HostsDirectory()
+    try mode(hosts.path, 0o1777)
+    for name in ["www.test", "users.test", "group.test"] { try hosts.add(name) }
+    try hosts.addBackend("site.test").answer("a")
+    for name in ["file.test", "open-file.test"] { try Data().write(to: URL(filePath: "\(hosts.path)/\(name)")) }
+    for (name, bits) in [
+      ("www.test", 0o700), ("users.test", 0o700), ("group.test", 0o750), ("site.test", 0o700), ("file.test", 0o600),
+      ("open-file.test", 0o644),
+    ] { try mode("\(hosts.path)/\(name)", bits) }
+    try #require(unsafe chown("\(hosts.path)/users.test", 4321, 4321) == 0)
+    let user = ["--user", "4000"]
+    let check = try Check(hosts, user)
+    for name in ["www.test", "file.test"] {
+      let entry = try check.entry(name)
+      #expect(entry.alert == 112 && entry.codes == ["reserved"] && entry.mends == [], "\(entry)")
+      #expect(try Proxy(hosts, options: user).refusal(Hello(name)) == 112)
+    }
+    for name in ["users.test", "group.test", "open-file.test"] {
+      #expect(try !check.entry(name).codes.contains("reserved"), "\(name)")
+    }
+    #expect(check.status == .exited(1))
+    let well = try Check("--user", "4000", hosts.path, "www.test", "file.test")
+    #expect(well.status == .exited(0) && well.output.contains("www.test: reserved: clients get alert 112"))
+    // Who can look into it sees whether there is a site.
+    for (name, code) in [("www.test", "reserved"), ("site.test", nil)] {
+      #expect(try Check(hosts, []).entry(name).codes == (code.map { [$0] } ?? []), "\(name)")
+    }
+    try mode("\(hosts.path)/site.test/tls-socket", 0o400)
+    #expect(try Check(hosts, []).entry("site.test").codes == ["no-permission"])
+    // Where nobody else can register names, none is reserved.
+    try mode(hosts.path, 0o755)
+    #expect(try Check(hosts, user).entry("www.test").codes == ["no-permission"])
+  }
+
   @Test func `a name that is given twice is told once`() throws {
     let hosts = try HostsDirectory()
     for name in ["a.test", "b.test"] { try hosts.addBackend(name).answer("a") }
