@@ -68,9 +68,14 @@ struct TreeCheck: ~Copyable {
     } catch .noSuchFileOrDirectory, .notDirectory {
       throw .usage("hosts directory \(shellWord(Array(options.hosts.utf8))): there is no such directory: give another")
     } catch {
+      // sniproxy with --user opens it first.
+      let before =
+        options.user == nil
+        ? "" : "; if sniproxy is started as root with --user, it does not: then go into it and give ."
       throw .system(
         "open", "hosts directory \(shellWord(Array(options.hosts.utf8)))", error,
-        advice: "the directories on the way need search permission (x) for \(userName(effectiveUser) ?? "this user")"
+        advice:
+          "\(userName(effectiveUser) ?? "this user") needs search permission (x) on the directories on the way\(before)"
       ).withoutAdviceUnless(.permissionDenied)
     }
   }

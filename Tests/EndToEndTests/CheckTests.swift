@@ -66,6 +66,20 @@ struct CheckTests {
     #expect(none.status == .exited(1) && none.output.contains("may not search the hosts directory"), "\(none.output)")
   }
 
+  @Test(.requiresRoot) func `a hosts directory that only root comes to is gone into`() throws {
+    let above = try Scratch.current.directory("above")
+    let hosts = HostsDirectory(path: "\(above)/hosts")
+    try FileManager.default.createDirectory(atPath: hosts.path, withIntermediateDirectories: false)
+    try hosts.addBackend("a.test").answer("a")
+    try mode("\(hosts.path)/a.test/tls-socket", 0o777)
+    try mode(above, 0o700)
+    #expect(try Proxy(hosts, "--user", "4000").ask("a.test") == "a")
+    let outside = try Check("--user", "4000", hosts.path)
+    #expect(outside.status == .exited(111) && outside.error.contains("go into it and give ."), "\(outside.error)")
+    let inside = try Child(try Program.path("sniproxy-check"), ["--user", "4000", "."], workingDirectory: hosts.path)
+    #expect(try inside.wait() == .exited(0) && inside.output.hasPrefix("a.test: ok: a.test/tls-socket\n"))
+  }
+
   @Test(.requiresRoot) func `host directories that may be searched and not listed are counted`() throws {
     let hosts = try HostsDirectory()
     for (name, bits) in [("search.test", 0o711), ("closed.test", 0o700), ("open.test", 0o755)] {
