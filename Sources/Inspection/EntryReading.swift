@@ -23,6 +23,10 @@ struct EntryReading {
       flaw = Flaw(
         severity: .note, code: .ignored,
         text: "it is no hostname: a name that begins with a dot is good for the moment of a swap only")
+    } else if entry == Self.foundFiles {
+      flaw = Flaw(
+        severity: .note, code: .ignored,
+        text: "it is no hostname: fsck(8) makes it at the top of a file system, for what it finds there")
     } else if hashed {
       readHash(entry)
     } else {
@@ -95,6 +99,8 @@ struct EntryReading {
     flaw = Flaw(severity: .problem, code: .nameUnreachable, text: "no client can ask for this name: \(reason)")
     self.rename = rename
   }
+
+  private static let foundFiles = Array("lost+found".utf8)
 
   private static func reason(_ flaw: HostName.Flaw, _ entry: [UInt8]) -> String {
     switch flaw {

@@ -11,7 +11,7 @@ import Testing
     ("SHOP.example.", .nameUnreachable, "shop.example"), ("bücher.example", .nameUnreachable, "xn--bcher-kva.example"),
     ("Faß.de", .nameUnreachable, "xn--fa-hia.de"), ("*.example", .nameUnreachable, nil),
     ("192.0.2.1", .nameUnreachable, nil), ("a b", .nameUnreachable, nil), ("-a.de", .nameUnreachable, nil),
-    ("a..de", .nameUnreachable, nil), (".new", .ignored, nil), (sum, .hashedMixed, nil),
+    ("a..de", .nameUnreachable, nil), (".new", .ignored, nil), ("lost+found", .ignored, nil), (sum, .hashedMixed, nil),
     (sum.uppercased(), .hashedMixed, nil), ("xn--zzzzzz-.de", .nameUnreachable, nil), ("xn--a.de", .notAnALabel, nil),
     (String(repeating: "a", count: 64), .hashedMixed, nil), (String(repeating: "z", count: 64), .nameUnreachable, nil),
   ]
@@ -29,7 +29,7 @@ import Testing
   private static let hashed: [(entry: String, code: Finding.Code?, rename: String?)] = [
     (sum, nil, nil), (sum.uppercased(), .nameUnreachable, sum), ("shop.example", .hashedMixed, sum),
     ("Shop.Example.", .hashedMixed, sum), (String(sum.dropLast()), .hashedMixed, nil), ("a b", .nameUnreachable, nil),
-    (".new", .ignored, nil),
+    (".new", .ignored, nil), ("lost+found", .ignored, nil),
   ]
 
   @Test(arguments: hashed.indices)
