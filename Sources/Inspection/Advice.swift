@@ -107,7 +107,8 @@ extension Inspector {
     }
     let close = "chmod o-w \(shellPath(end.path))   # or close a directory on the way to others"
     return Finding(
-      .warning, .forgeable, text, mends: scene.offers((opening.byList.map { [$0] } ?? []) + [close], on: end))
+      .warning, .forgeable, text + Self.duration,
+      mends: scene.offers((opening.byList.map { [$0] } ?? []) + [close], on: end))
   }
 
   // MARK: - The whole tree

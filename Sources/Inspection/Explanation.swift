@@ -204,16 +204,11 @@ extension Inspector {
     let leader =
       opening != nil && mends.isEmpty && !scene.users.isEmpty
       ? ": it is \(Self.people(scene.users)) who leads the name there" : ""
-    let duration =
-      stop.status.kind != .socket
-      ? ""
-      : " (a backend that starts anew makes its socket anew: see to it that it makes it so, by its umask, a group, or SocketMode= of "
-        + "systemd.socket(5))"
     return Finding(
       .problem, .noPermission,
       stop.isDirectory
         ? "\(Self.person(effectiveUser)) may not search the directory \(shellWord(stop.path)) (\(Self.rights(stop.status, stop.list)))\(leader)"
-        : "\(Self.person(effectiveUser)) may not write to \(shellWord(stop.path)) (\(Self.rights(stop.status, stop.list))), which connecting takes\(leader)\(duration)",
+        : "\(Self.person(effectiveUser)) may not write to \(shellWord(stop.path)) (\(Self.rights(stop.status, stop.list))), which connecting takes\(leader)\(stop.status.kind == .socket ? Self.duration : "")",
       mends: mends)
   }
 
@@ -312,6 +307,11 @@ extension Inspector {
 
   static let socketName = Array("\(BackendSocket.relay.name)".utf8)
   static let handoffName = Array("\(BackendSocket.handoff.name)".utf8)
+
+  /// How long the permissions of a socket last.
+  static let duration =
+    " (a backend that starts anew makes its socket anew: see to it that it makes it so, by its umask, a group, or SocketMode= of "
+    + "systemd.socket(5))"
 
   /// What of the way is these users'.
   private static func say(_ way: Way, _ users: [UserID]) -> [String] {
