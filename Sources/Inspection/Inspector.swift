@@ -31,8 +31,8 @@ package struct Inspector: ~Copyable {
   /// How often full backlogs may still be waited for, all together.
   private var patience = Self.mostWaitsInAll
   private let passages = Passages()
-  /// The backends that were reached already.
-  private var reached: Set<FileIdentity> = []
+  /// The backends that were reached already, by the kind of connection that they took.
+  private var reached: [BackendSocket: Set<FileIdentity>] = [:]
 
   /// - Parameter way: made before the process became another user, who may not be able to.
   package init(_ hosts: HostsDirectory, path: String, _ settings: Settings, by way: SocketPath) throws(Errno) {
@@ -193,11 +193,11 @@ package struct Inspector: ~Copyable {
   /// True if nothing but the connection is left to know, and that is known: a backend of many names gets one, so that its
   /// backlog is not filled by who looks at it.
   private func isReached(_ scene: Scene) -> Bool {
-    scene.verdict == .served && scene.socket.map { reached.contains($0.identity) } == true
+    scene.verdict == .served && scene.socket.map { reached[scene.target, default: []].contains($0.identity) } == true
   }
 
   private mutating func keep(_ scene: Scene, _ verdict: Verdict?) {
-    if verdict == .served, let socket = scene.socket { reached.insert(socket.identity) }
+    if verdict == .served, let socket = scene.socket { reached[scene.target, default: []].insert(socket.identity) }
   }
 
   private mutating func reach(_ entry: [UInt8], handingOver: Bool) -> (verdict: Verdict, socket: BackendSocket?) {

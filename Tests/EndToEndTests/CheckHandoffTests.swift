@@ -137,6 +137,24 @@ struct CheckHandoffTests {
     #expect(packets.relayed == nil)
   }
 
+  /// What one socket takes by one name says nothing of the other.
+  @Test func `one socket by both names`() throws {
+    try relay()
+    try link("\(entry.path)/tls-handoff", to: "tls-socket")
+    let one = try look()
+    #expect(one.alert == 80 && one.codes == ["wrong-socket-type"] && one.relayed?.verdict == "served", "\(one)")
+    unsafe unlink("\(entry.path)/tls-handoff")
+    try receive()
+    try link(hosts.add("y.test").path + "/tls-handoff", to: "\(entry.path)/tls-socket")
+    try link(hosts.add("z.test").path + "/tls-socket", to: "\(entry.path)/tls-handoff")
+    let check = try Check(hosts, [])
+    #expect(try check.entry("a.test").handedOver)
+    for name in ["y.test", "z.test"] {
+      let entry = try check.entry(name)
+      #expect(entry.alert == 80 && entry.codes.first == "wrong-socket-type", "\(entry)")
+    }
+  }
+
   @Test func `another file in its place`() throws {
     try Data().write(to: URL(filePath: "\(entry.path)/tls-handoff"))
     try mode("tls-handoff", 0o666)
