@@ -232,14 +232,18 @@ package struct Inspector: ~Copyable {
     case .served(let socket, let call):
       guard case .relay(let header) = call else { return Self.handOver(to: socket, name) }
       guard let header else { return .connected(socket) }
-      // As for a client of a Unix listener, who offers more than one protocol.
-      let bytes = header.bytes(source: .local, destination: .local, serverName: Array(name.utf8)[...], protocols: [])
+      // As for a client of this machine, who offers more than one protocol.
+      let bytes = header.bytes(
+        source: Self.loopback(port: 1024), destination: Self.loopback(port: 443), serverName: Array(name.utf8)[...],
+        protocols: [])
       guard (try? socket.send(bytes)) == .moved(bytes.count) else { return .failed }
       return .connected(socket)
     case .refused: return .failed
     case .backlogFull: return .backlogFull
     }
   }
+
+  private static func loopback(port: UInt16) -> Endpoint { .internet(.v4([127, 0, 0, 1]), port: port) }
 
   /// A connection with the receiver, which gets the other end of it as a client's.
   private static func handOver(to receiver: consuming Socket, _ name: String) -> Connecting {

@@ -63,6 +63,15 @@ struct CheckCertificateTests {
     #expect(try codes(check, "none.test") == ["tls-failed"])
   }
 
+  /// HAProxy ends connections whose header of version 2 has no addresses.
+  @Test(.requires("haproxy"), arguments: HostsDirectory.Flag.allCases)
+  func `through a PROXY header to HAProxy`(flag: HostsDirectory.Flag) throws {
+    let entry = try hosts.add("haproxy.test", flags: flag)
+    _ = try HAProxy(at: entry.socket, Certificate("haproxy.test"), bind: "accept-proxy")
+    try close(entry.path)
+    #expect(try codes(Check(hosts, ["--tls"]), "haproxy.test") == ["certificate-expires-soon"])
+  }
+
   @Test func `times and authorities`() throws {
     let scratch = try Scratch.current.directory("ca")
     let faketime = [
