@@ -30,7 +30,7 @@ extension Inspector {
     case (false, .refused(.noSocket)) where scene.hasNone: return handoff + handoffOnly(scene)
     case (false, _):
       let others = relayed.filter { !handoff.contains($0) }
-      return handoff + others.map { $0.asWarning("of clients who cannot be handed over") }
+      return handoff + others.map(\.ofOthers)
     }
   }
 

@@ -33,10 +33,13 @@ package struct Finding: Equatable, Sendable {
     self.mends = mends
   }
 
-  /// The same where only some clients are concerned, or none are refused for it.
+  /// The same where only some clients are concerned, or none are refused for it: a warning at the most.
   func asWarning(_ whom: String) -> Finding {
-    severity == .problem ? Finding(.warning, code, "\(whom): \(text)", mends: mends) : self
+    Finding(min(severity, .warning), code, "\(whom): \(text)", mends: mends)
   }
+
+  /// The same of the fewer clients.
+  package var ofOthers: Finding { asWarning("of clients who cannot be handed over") }
 
   /// What scripts tell findings by. They are an interface.
   package enum Code: String, CaseIterable, Sendable {

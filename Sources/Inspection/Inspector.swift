@@ -227,8 +227,10 @@ package struct Inspector: ~Copyable {
 
   /// A connection to the backend of an entry, on which it awaits the first byte of this name's client: a PROXY header was
   /// sent if the entry asks for one.
-  package mutating func connection(to entry: [UInt8], for name: String) -> Connecting {
-    switch hosts.outlook(ofEntry: entry, handingOver: true, by: &way) {
+  ///
+  /// - Parameter handingOver: whether the client could be handed over.
+  package mutating func connection(to entry: [UInt8], for name: String, handingOver: Bool) -> Connecting {
+    switch hosts.outlook(ofEntry: entry, handingOver: handingOver, by: &way) {
     case .served(let socket, let call):
       guard case .relay(let header) = call else { return Self.handOver(to: socket, name) }
       guard let header else { return .connected(socket) }

@@ -96,9 +96,11 @@ extension EntryReport {
 
 extension EntryReport.Relayed {
   fileprivate var json: JSON {
-    .object([
+    var members: [(String, JSON)] = [
       ("verdict", .string(verdict.word)), ("alert", JSON(verdict.alert.map { Int($0.rawValue) })),
       ("alert_name", JSON(verdict.alert?.name)), ("socket", JSON(socket.map { shellWord($0) })),
-    ])
+    ]
+    if let certificate { members.append(("certificate", certificate)) }
+    return .object(members)
   }
 }

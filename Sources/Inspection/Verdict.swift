@@ -33,7 +33,7 @@ package struct EntryReport {
   /// Clients are handed over to the socket.
   package internal(set) var isHandedOver = false
   /// What becomes of a client who cannot be handed over; nil where there is no `tls-handoff`.
-  package internal(set) var relayed: Relayed?
+  package var relayed: Relayed?
   /// The socket's own path, and what tells it from others.
   package internal(set) var socket: [UInt8]?
   package internal(set) var backend: FileIdentity?
@@ -47,6 +47,8 @@ package struct EntryReport {
   package struct Relayed {
     package let verdict: Verdict
     package let socket: [UInt8]?
+    /// What was learnt of its certificate, with `--tls`.
+    package var certificate: JSON?
   }
 
   init(_ entry: [UInt8], _ host: HostName?, _ verdict: Verdict) {
@@ -54,6 +56,9 @@ package struct EntryReport {
     self.host = host
     self.verdict = verdict
   }
+
+  /// True if clients who cannot be handed over are served, and by another backend than those who can.
+  package var servesOthersElsewhere: Bool { relayed?.verdict == .served && (isHandedOver || verdict != .served) }
 
   /// The gravest of its findings.
   package var severity: Finding.Severity? { findings.map(\.severity).max() }

@@ -7,27 +7,35 @@ extension TreeCheck {
   /// Asks the backends that are reached for their certificates, and says what is wrong with them.
   static func checkCertificates(_ reports: inout [EntryReport], _ inspector: inout Inspector) throws(Failure) {
     guard let client = TLSClient() else { throw .system("prepare", "a TLS client", .noMemory) }
-    let asked = reports.indices.filter { reports[$0].verdict == .served && reports[$0].host != nil }
-    let names = asked.map { reports[$0].host!.description }
+    let asked = reports.indices.filter { reports[$0].host != nil }.flatMap { visits(reports[$0], $0) }
+    let names = asked.map { reports[$0.index].host!.description }
     let outcomes = try attempt("wait for", "the backends") { () throws(Errno) in
-      try client.ask(names) { inspector.connection(to: reports[asked[$0]].entry, for: names[$0]) }
+      try client.ask(names) {
+        inspector.connection(to: reports[asked[$0].index].entry, for: names[$0], handingOver: asked[$0].handingOver)
+      }
     }
     let now = wallClockNow() / 1_000_000_000
     var certificates: [(index: Int, certificate: Certificate)] = []
-    for (index, outcome) in zip(asked, outcomes) {
+    for ((index, handingOver), outcome) in zip(asked, outcomes) {
+      var findings: [Finding]
       switch outcome {
       case .failed(let reason):
         let hint =
-          reports[index].isHandedOver
+          handingOver && reports[index].isHandedOver
           ? ": who receives on tls-handoff may be slow to, or take clients from root and from sniproxy's user alone: then "
             + "look as that user" : ""
-        reports[index].add(
-          Finding(.warning, .tlsFailed, "the backend's certificate could not be looked at: \(reason)\(hint)"))
+        findings = [Finding(.warning, .tlsFailed, "the backend's certificate could not be looked at: \(reason)\(hint)")]
       case .certificate(let certificate):
-        reports[index].certificate = certificate.json
-        for finding in certificate.findings(for: reports[index].host!, now: now) { reports[index].add(finding) }
-        certificates.append((index, certificate))
+        findings = certificate.findings(for: reports[index].host!, now: now)
+        if handingOver {
+          reports[index].certificate = certificate.json
+          certificates.append((index, certificate))
+        } else {
+          reports[index].relayed?.certificate = certificate.json
+        }
       }
+      if !handingOver { findings = findings.filter { !reports[index].findings.contains($0) }.map(\.ofOthers) }
+      for finding in findings { reports[index].add(finding) }
     }
     let shared = SharedCertificates(
       reports + inspector.others(than: reports, coveredBy: certificates.map(\.certificate)))
@@ -40,5 +48,10 @@ extension TreeCheck {
           .note, .ignored, "its certificate was not asked for: the name is not known; give it after the hosts directory"
         ))
     }
+  }
+
+  /// To whom its backend shows a certificate: a client who can be handed over, and one who cannot where that is another backend.
+  private static func visits(_ report: EntryReport, _ index: Int) -> [(index: Int, handingOver: Bool)] {
+    (report.verdict == .served ? [(index, true)] : []) + (report.servesOthersElsewhere ? [(index, false)] : [])
   }
 }

@@ -255,6 +255,33 @@ struct CheckHandoffTests {
 
   @Test(.requires("openssl", "nginx")) func `the certificate of an nginx that takes clients over`() throws {
     let certificate = try Certificate("other.test")
+    try receive(certificate)
+    let said = try Check(hosts, ["--tls"]).entry("a.test")
+    #expect(said.codes.contains("certificate-name") && !said.codes.contains("tls-failed"), "\(said)")
+  }
+
+  /// A receiver that shows one certificate to who is handed over, and a backend that shows another to who is relayed.
+  @Test(.requires("openssl", "nginx")) func `the certificate of the backend beside a receiver`() throws {
+    let (own, other) = try (Certificate("a.test"), Certificate("other.test"))
+    try receive(own)
+    _ = try Nginx(at: entry.socket, other)
+    try mode("", 0o700)
+    let said = try Check(hosts, ["--tls"]).entry("a.test")
+    #expect(said.certificate?.names == ["a.test"] && said.relayed?.certificate?.names == ["other.test"], "\(said)")
+    let names = said.findings.filter { $0.code == "certificate-name" }
+    let name = try #require(names.first)
+    #expect(names.count == 1 && name.text.hasPrefix("of clients who cannot be handed over: the backend's"), "\(said)")
+    #expect(name.severity == "warning")
+    // What holds for both is told once.
+    unsafe unlink(entry.socket)
+    _ = try Nginx(at: entry.socket, own)
+    let same = try Check(hosts, ["--tls"]).entry("a.test")
+    #expect(same.codes == ["certificate-expires-soon", "certificate-untrusted"], "\(same)")
+    #expect(same.relayed?.certificate?.names == ["a.test"])
+  }
+
+  /// An nginx that takes clients over, and knows nothing of it.
+  private func receive(_ certificate: Certificate) throws {
     let directory = try Scratch.current.directory("nginx")
     let file = "\(directory)/nginx.conf"
     let configuration = """
@@ -278,7 +305,5 @@ struct CheckHandoffTests {
       try Program.path("sniproxy-listen"),
       ["--user", String(geteuid()), entry.path, "--", try #require(Tool.path("nginx")), "-p", directory, "-c", file])
     try eventually("a receiver: \(nginx.error)") { (try? Check(hosts, []).entry("a.test").handedOver) == true }
-    let said = try Check(hosts, ["--tls"]).entry("a.test")
-    #expect(said.codes.contains("certificate-name") && !said.codes.contains("tls-failed"), "\(said)")
   }
 }

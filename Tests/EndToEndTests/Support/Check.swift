@@ -35,6 +35,7 @@ struct Check {
     let socket: String?
     let handedOver: Bool
     let relayed: Relayed?
+    let certificate: Certificate?
     let findings: [Finding]
     let proxyHeader: Int?
 
@@ -47,6 +48,11 @@ struct Check {
     let verdict: String
     let alert: UInt8?
     let socket: String?
+    let certificate: Certificate?
+  }
+
+  struct Certificate: Decodable {
+    let names: [String]
   }
 
   struct Finding: Decodable {
