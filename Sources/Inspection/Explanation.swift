@@ -1,4 +1,4 @@
-import Kernel
+package import Kernel
 import Relay
 import Wire
 
@@ -329,7 +329,7 @@ extension Inspector {
   /// The name that commands take.
   static func name(_ user: UserID) -> String { userName(user).map { shellWord(Array($0.utf8)) } ?? "\(user)" }
 
-  static func person(_ user: UserID) -> String { userName(user) == nil ? "user \(user)" : name(user) }
+  package static func person(_ user: UserID) -> String { userName(user) == nil ? "user \(user)" : name(user) }
 
   static func people(_ users: [UserID]) -> String { users.map(person).joined(separator: ", ") }
 }

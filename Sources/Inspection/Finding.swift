@@ -77,6 +77,7 @@ package struct Finding: Equatable, Sendable {
     case bothFlags = "both-flags"
     case handoffFlags = "handoff-flags"
     case handoffOnly = "handoff-only"
+    case receiverUntried = "receiver-untried"
     case notListed = "not-listed"
     // The look itself
     case changed

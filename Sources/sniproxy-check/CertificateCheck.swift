@@ -22,8 +22,9 @@ extension TreeCheck {
       case .failed(let reason):
         let hint =
           handingOver && reports[index].isHandedOver
-          ? ": who receives on tls-handoff may be slow to, or take clients from root and from sniproxy's user alone: then "
-            + "look as that user" : ""
+          ? ": who receives on tls-handoff may be slow to, or take no clients from \(Inspector.person(effectiveUser)), as whom it "
+            + "was looked: if that is sniproxy's user, tell the receiver (--user of sniproxy-listen), if not, look as sniproxy's user"
+          : ""
         findings = [Finding(.warning, .tlsFailed, "the backend's certificate could not be looked at: \(reason)\(hint)")]
       case .certificate(let certificate):
         findings = certificate.findings(for: reports[index].host!, now: now)

@@ -140,6 +140,14 @@ struct TreeCheck: ~Copyable {
             + "(--chroot tells which)"))
     }
     if let finding = SharedDirectories(reports).finding { findings.append(finding) }
+    let untried = options.tls ? 0 : reports.count { $0.isHandedOver && $0.verdict == .served }
+    if untried > 0 {
+      findings.append(
+        Finding(
+          .note, .receiverUntried,
+          "\(untried) \(untried == 1 ? "entry hands" : "entries hand") clients over, and whether the receiver takes them from "
+            + "\(Inspector.person(effectiveUser)) is not known: --tls tries it"))
+    }
     let unlisted = reports.count(where: \.isUnlisted)
     if unlisted > 0 {
       findings.append(

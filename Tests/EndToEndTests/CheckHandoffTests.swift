@@ -61,6 +61,15 @@ struct CheckHandoffTests {
       ), "\(text)")
   }
 
+  @Test func `that it was not tried whether the receiver takes clients`() throws {
+    try receive()
+    let findings = try Check(hosts, []).report().findings.filter { $0.code == "receiver-untried" }
+    #expect(findings.count == 1 && findings[0].severity == "note" && findings[0].text.hasSuffix(": --tls tries it"))
+    for option in ["--tls", "--no-connect"] {
+      #expect(try !Check(hosts, [option]).report().findings.contains { $0.code == "receiver-untried" }, "\(option)")
+    }
+  }
+
   @Test func `without tls-socket some are refused`() throws {
     try receive()
     let said = try look()
@@ -249,7 +258,7 @@ struct CheckHandoffTests {
     let silent = try hosts.add("silent.test")
     let queue = try Receiver(in: silent.path)
     let failed = try Check(hosts, ["--tls"]).entry("silent.test").findings.first { $0.code == "tls-failed" }
-    #expect(try #require(failed).text.hasSuffix("then look as that user"))
+    #expect(try #require(failed).text.contains(/take no clients from [^ ]+, as whom it was looked:/))
     #expect(try queue.queued > 0)
   }
 
