@@ -62,6 +62,11 @@ static inline int openssl_proceed(SSL *connection) {
 // Why the last call failed; NULL if only the system knows, or if the peer ended the connection.
 static inline const char *openssl_failure(void) { return ERR_reason_error_string(ERR_peek_last_error()); }
 
+// Not 0 if the server asked for a certificate of the client's, before TLS 1.3. Its own came before that (RFC 5246, section 7.3).
+static inline int openssl_asks_for_certificate(SSL *connection) {
+  return SSL_get0_certificate_types(connection, NULL) > 0;
+}
+
 static inline X509 *openssl_certificate(const SSL *connection) { return SSL_get1_peer_certificate(connection); }
 
 // Why the certificate's chain is not to be trusted; NULL if it is.

@@ -27,6 +27,8 @@ import Kernel
     case 0: return nil
     case 1: return certificate.map { .certificate($0) } ?? .failed("the backend has no certificate")
     default:
+      // Who shows the server no certificate has seen the server's all the same.
+      if unsafe openssl_asks_for_certificate(connection) != 0, let certificate { return .certificate(certificate) }
       if unsafe openssl_is_flooded(connection) != 0 { return .failed("the backend sent too much for a handshake") }
       guard let reason = unsafe openssl_failure() else {
         return .failed("the backend ended the connection: does it speak TLS, and know whether a PROXY header comes?")

@@ -72,6 +72,25 @@ struct CheckCertificateTests {
     #expect(try codes(Check(hosts, ["--tls"]), "haproxy.test") == ["certificate-expires-soon"])
   }
 
+  /// The handshake fails then, before TLS 1.3, after the certificate was seen.
+  @Test(arguments: ["-tls1_2", "-tls1_3"])
+  func `a backend that demands a certificate of the client`(version: String) throws {
+    let certificate = try Certificate("mutual.test")
+    let entry = try hosts.add("mutual.test")
+    // It takes no path over 31 bytes.
+    let server = try Child(
+      "openssl",
+      [
+        "s_server", "-unix", "tls-socket", "-www", "-Verify", "1", "-verify_return_error", version,
+        "-cert", certificate.certificate, "-key", certificate.key,
+      ], workingDirectory: entry.path)
+    try close(entry.path)
+    try eventually("a backend: \(server.error)") { (try? Check(hosts, []).entry("mutual.test").verdict) == "served" }
+    let check = try Check(hosts, ["--tls"])
+    #expect(try codes(check, "mutual.test") == ["certificate-expires-soon"])
+    #expect(try check.entry("mutual.test").certificate?.names == ["mutual.test"])
+  }
+
   @Test func `times and authorities`() throws {
     let scratch = try Scratch.current.directory("ca")
     let faketime = [
