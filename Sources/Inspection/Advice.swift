@@ -116,6 +116,12 @@ extension Inspector {
   /// What is to be said of the hosts directory itself.
   package func findingsOfTree() -> [Finding] {
     var findings: [Finding] = []
+    if let socket = hostsSocket {
+      findings.append(
+        Finding(
+          .warning, .hostDirectory,
+          "there is \(socket) in it, as in the directory of one host: if it is one, give the directory above it"))
+    }
     if status.isOpenToAll {
       findings.append(
         Finding(

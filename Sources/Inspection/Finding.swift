@@ -65,6 +65,7 @@ package struct Finding: Equatable, Sendable {
     case ownerUnknown = "owner-unknown"
     case forgeable
     case hostsOpenToAll = "hosts-open-to-all"
+    case hostDirectory = "host-directory"
     // The socket
     case noSocket = "no-socket"
     case notASocket = "not-a-socket"

@@ -59,6 +59,16 @@ package struct Inspector: ~Copyable {
     return areOpen
   }
 
+  /// What is in it and belongs into a host directory.
+  var hostsSocket: StaticString? {
+    [BackendSocket.relay, .handoff].map(\.name).first { name in
+      guard (try? hosts.directory.contains(name)) == true else { return false }
+      var trail = Trail(from: hosts.directory)
+      do throws(Errno) { try trail.follow(Array("\(name)".utf8), toDirectory: true) } catch { return true }
+      return trail.status?.kind != .directory
+    }
+  }
+
   // MARK: - Entries
 
   /// The names of all entries, in order.

@@ -441,6 +441,24 @@ struct CheckTests {
     #expect(try Check(hosts, user).entry("www.test").codes == ["no-permission"])
   }
 
+  @Test func `a host directory in place of the hosts directory`() throws {
+    let hosts = try HostsDirectory()
+    let entry = try hosts.add("a.test")
+    try Listener(in: entry.path).answer("a")
+    #expect(try Check("--json", hosts.path).report().findings.allSatisfy { $0.code != "host-directory" })
+    for names in [[], ["a.test"]] {
+      let check = try Check(HostsDirectory(path: entry.path), [], names: names)
+      #expect(check.status == .exited(1))
+      #expect(try check.report().findings.contains { $0.code == "host-directory" && $0.text.contains("tls-socket") })
+    }
+    unsafe unlink(entry.socket)
+    try link("\(entry.path)/tls-handoff", to: "nowhere")
+    #expect(try Check("--json", entry.path).report().findings.contains { $0.text.contains("there is tls-handoff") })
+    // It may be a hostname.
+    try link("\(hosts.path)/tls-socket", to: "a.test")
+    #expect(try Check("--json", hosts.path).report().findings.allSatisfy { $0.code != "host-directory" })
+  }
+
   @Test func `a name that is given twice is told once`() throws {
     let hosts = try HostsDirectory()
     for name in ["a.test", "b.test"] { try hosts.addBackend(name).answer("a") }
