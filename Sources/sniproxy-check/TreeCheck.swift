@@ -184,7 +184,7 @@ struct TreeCheck: ~Copyable {
 
   private func name(of report: EntryReport) -> String {
     let entry = shellWord(report.entry)
-    guard options.hashed, let host = report.host else { return entry }
+    guard options.hashed, let host = report.host?.description, host != entry else { return entry }
     return "\(host) (\(entry))"
   }
 

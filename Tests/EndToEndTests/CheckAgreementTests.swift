@@ -254,6 +254,8 @@ struct CheckAgreementTests {
     #expect(plain.verdict == "unreachable" && plain.codes == ["hashed-mixed"])
     let named = try Check(hosts, ["--hashed"], names: ["Hashed.Test."]).entry("hashed.test")
     #expect(named.entry == sum && named.verdict == "served")
+    let text = try Check("--hashed", hosts.path).output
+    #expect(text.contains(/(?m)^plain\.test: no client can ask for it$/), "\(text)")
   }
 }
 
