@@ -44,10 +44,10 @@ extension EntryReport {
   /// What becomes of a client, in few words.
   package var summary: String {
     switch verdict {
-    case .served: "ok: \(destination)"
+    case .served: "\(findings.contains { $0.code == .leavesTree } ? "ok outside a chroot" : "ok"): \(destination)"
     case .unknown: "not connected: \(destination)"
     case .waits: "clients wait"
-    case .unreachable: severity == .note ? "ignored" : "no client can ask for it"
+    case .unreachable: isIgnored ? "ignored" : "no client can ask for it"
     case .refused:
       (isReserved ? "reserved: " : "")
         + (verdict.alert.map { "clients get alert \($0.rawValue) \($0.name)" } ?? "clients are closed")

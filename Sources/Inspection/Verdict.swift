@@ -66,6 +66,9 @@ package struct EntryReport {
   /// True if the entry is there to be refused.
   var isReserved: Bool { findings.contains { $0.code == .reserved } }
 
+  /// True if it is for no client, and nobody is to mind.
+  package var isIgnored: Bool { verdict == .unreachable && severity == .note }
+
   /// True if clients are served, or the entry is for none, and nothing but notes is to be said of it.
   package var isWell: Bool {
     let isRight =

@@ -168,7 +168,7 @@ struct TreeCheck: ~Copyable {
     if options.json { return try write(json(reports).text + "\n") }
     var text = ""
     for report in reports where !options.quiet || report.severity ?? .note > .note {
-      let isGood = report.verdict == .served || report.verdict == .unknown
+      let isGood = (report.verdict == .served || report.verdict == .unknown) && report.severity != .problem
       let summary = isGood ? palette.good(report.summary) : palette.severity(report.severity ?? .note, report.summary)
       text += "\(palette.strong(name(of: report))): \(summary)\n"
       for finding in report.findings where !options.quiet || finding.severity > .note {
@@ -197,9 +197,11 @@ struct TreeCheck: ~Copyable {
   }
 
   private func conclusion(_ reports: [EntryReport]) -> String {
-    func count(_ severity: Finding.Severity?) -> Int { reports.count { max($0.severity ?? .note, .note) == severity } }
+    let ignored = reports.count(where: \.isIgnored)
+    func count(_ severity: Finding.Severity) -> Int { reports.count { $0.severity ?? .note == severity } }
     let entries = reports.count == 1 ? "1 entry" : "\(reports.count) entries"
-    return "\(entries): \(count(.note)) well, \(count(.warning)) with warnings, \(count(.problem)) with problems\n"
+    let well = "\(count(.note) - ignored) well" + (ignored == 0 ? "" : ", \(ignored) ignored")
+    return "\(entries): \(well), \(count(.warning)) with warnings, \(count(.problem)) with problems\n"
   }
 
   private func json(_ reports: [EntryReport]) -> JSON {

@@ -372,6 +372,19 @@ struct CheckTests {
     for (name, leaves) in [("out.test", true), ("up.test", true), ("in.test", false), ("alias.test", false)] {
       #expect(try chroot.entry(name).codes == (leaves ? ["leaves-tree"] : []), "\(name)")
     }
+    let text = try Check("--chroot", "--color", "always", hosts.path).output
+    #expect(text.contains("\u{1b}[31mok outside a chroot: \(socket)\u{1b}[0m\n"), "\(text)")
+    #expect(text.contains("\u{1b}[32mok: \(hosts.path)/in.test/tls-socket\u{1b}[0m\n"), "\(text)")
+  }
+
+  @Test func `what is for no client is not counted as well`() throws {
+    let hosts = try HostsDirectory()
+    try hosts.addBackend("a.test").answer("a")
+    for name in [".new", ".old"] { try hosts.add(name) }
+    let check = try Check(hosts.path)
+    #expect(check.status == .exited(0))
+    let end = "\n3 entries: 1 well, 2 ignored, 0 with warnings, 0 with problems\n"
+    #expect(check.output.hasSuffix(end), "\(check.output)")
   }
 
   @Test func `names that lead to one host directory are told once`() throws {
