@@ -45,12 +45,25 @@ import Wire
         Issue.record("\(file.lastPathComponent): \(report.verdict)")
         continue
       }
+      var reader = HelloReader()
+      guard case .complete(let hello) = reader.read(bytes.span) else { continue }
       #expect(try host == HostName(report.serverName![...]))
+      #expect(report.serverName == hello.serverName.map(Array.init), "\(file.lastPathComponent)")
+      #expect(report.protocols == hello.protocols.map(Array.init), "\(file.lastPathComponent)")
       #expect(report.anatomy.messagePresent == report.anatomy.messageLength, "\(file.lastPathComponent)")
       let body = report.anatomy.extensions!.reduce(0) { $0 + 4 + $1.length }
       #expect(body > 0 && body < bytes.count, "\(file.lastPathComponent)")
       check(report, file)
     }
+  }
+
+  @Test(arguments: ["illegal_parameter/alpn-adjacent", "decode_error/alpn-1-byte", "decode_error/ends-one-short"])
+  func `what is refused shows the name as far as it can be read`(hello: String) throws {
+    let report = HelloReport(Array(try Data(contentsOf: Self.corpus.appending(path: "\(hello).bin"))))
+    let name = try #require(report.serverName)
+    let word = shellWord(name)
+    #expect(report.lines.contains { $0.hasPrefix("    server_name (0), ") && $0.hasSuffix(" bytes: \(word)") })
+    #expect(report.json.text.contains("\"server_name\":\(JSON.string(word).text)"), "\(report.json.text)")
   }
 
   @Test func `what is incomplete says how much is missing`() throws {

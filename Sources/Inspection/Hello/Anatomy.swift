@@ -95,7 +95,7 @@ package struct Anatomy: Equatable, Sendable {
   }
 
   /// nil if it is not all there, unless what is there will do.
-  private static func vector(
+  fileprivate static func vector(
     _ bytes: inout ArraySlice<UInt8>, lengthOf width: Int, orLess: Bool = false
   ) -> ArraySlice<UInt8>? {
     guard bytes.count >= width else { return nil }
@@ -112,6 +112,25 @@ package struct Anatomy: Equatable, Sendable {
 }
 
 extension Anatomy.Extension {
+  /// The first `host_name` in `server_name` (RFC 6066, section 3); nil of other extensions, and where lengths do not fit.
+  package var hostName: [UInt8]? {
+    var rest = body[...]
+    guard name.number == 0, var list = Anatomy.vector(&rest, lengthOf: 2) else { return nil }
+    while let type = list.popFirst(), let name = Anatomy.vector(&list, lengthOf: 2) {
+      if type == 0 { return Array(name) }
+    }
+    return nil
+  }
+
+  /// The names in ALPN (RFC 7301, section 3.1) up to the first one whose length does not fit; none in other extensions.
+  package var protocols: [[UInt8]] {
+    var rest = body[...]
+    guard name.number == 16, var list = Anatomy.vector(&rest, lengthOf: 2) else { return [] }
+    var names: [[UInt8]] = []
+    while let name = Anatomy.vector(&list, lengthOf: 1) { names.append(Array(name)) }
+    return names
+  }
+
   /// The versions that the client offers; nil of other extensions.
   package var versions: [String]? {
     guard name.number == 43, let count = body.first, body.count == 1 + Int(count) else { return nil }

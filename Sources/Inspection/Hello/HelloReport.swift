@@ -13,20 +13,20 @@ package struct HelloReport: Sendable {
 
   package let anatomy: Anatomy
   package let verdict: Verdict
-  /// Of a ClientHello that is well-formed, as the client sent it.
-  package private(set) var serverName: [UInt8]?
-  package private(set) var protocols: [[UInt8]] = []
+  /// As the client sent it; nil where there is none, or where it cannot be read. Of several the first.
+  package let serverName: [UInt8]?
+  package let protocols: [[UInt8]]
 
   package init(_ bytes: [UInt8]) {
     anatomy = Anatomy(bytes)
+    let extensions = anatomy.extensions ?? []
+    serverName = extensions.lazy.compactMap(\.hostName).first
+    protocols = extensions.first { $0.name.number == 16 }?.protocols ?? []
     var reader = HelloReader()
     switch reader.read(bytes.span) {
     case .needs(let atLeast): verdict = .incomplete(missing: atLeast)
     case .refused(let refusal): verdict = .refused(refusal)
-    case .complete(let hello):
-      serverName = hello.serverName.map(Array.init)
-      protocols = hello.protocols.map(Array.init)
-      verdict = Self.verdict(on: hello)
+    case .complete(let hello): verdict = Self.verdict(on: hello)
     }
   }
 
@@ -78,8 +78,9 @@ package struct HelloReport: Sendable {
   private func line(_ part: Anatomy.Extension) -> String {
     var line = "\(part.name), \(part.length) bytes"
     if part.body.count < part.length { line += ", of which \(part.body.count) are there" }
-    if part.name.number == 0, let serverName { line += ": \(shellWord(serverName))" }
-    if part.name.number == 16, !protocols.isEmpty {
+    if let name = part.hostName { line += ": \(shellWord(name))" }
+    let protocols = part.protocols
+    if !protocols.isEmpty {
       line += ": " + protocols.prefix(Self.mostRecords).map(shellWord).joined(separator: ", ")
     }
     if let versions = part.versions { line += ": " + versions.prefix(Self.mostRecords).joined(separator: ", ") }
