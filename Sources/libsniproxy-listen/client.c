@@ -115,11 +115,13 @@ static int accept_client(int descriptor, struct sockaddr *room, socklen_t *lengt
   for (int bad = 0;; bad++) {
     union address address = {0};
     socklen_t full = sizeof address;
+    uint64_t cookie = cookie_of(descriptor);
     if (is_hinted(descriptor) && !has_room(descriptor)) return -1;
     int accepted = ORIGINAL(accept4)(descriptor, &address.any, &full, flags);
     if (accepted == -1) return -1;
+    // Its own name is the listener's. The number may be something else by now: a signal's handler may have closed it.
     struct listener listener;
-    if (address.any.sa_family != AF_UNIX || !is_listener(descriptor, &listener)) {
+    if (address.any.sa_family != AF_UNIX || !is_listener(accepted, &listener)) {
       if (room != NULL) {
         memcpy(room, &address, *length < full ? *length : full);
         *length = full;
@@ -137,7 +139,7 @@ static int accept_client(int descriptor, struct sockaddr *room, socklen_t *lengt
     int client = take(accepted, &listener, !blocks, flags, &deadline, &address, most);
     close(accepted);
     if (client >= 0) {
-      hand_down_options(descriptor, client);
+      hand_down_options(cookie, client);
       give(&address, room, length);
     }
     pthread_setcancelstate(cancellation, NULL);

@@ -121,4 +121,4 @@ bool has_accepted(void);
 // options.c
 uint64_t cookie_of(int descriptor);
 void keep_options(int tcp, int listener);
-void hand_down_options(int listener, int client);
+void hand_down_options(uint64_t listener, int client);

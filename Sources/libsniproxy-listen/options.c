@@ -142,10 +142,7 @@ static void set_all(const struct kept *kept, uint64_t cookie, int socket, bool o
     ORIGINAL(setsockopt)(socket, kept->level, kept->name, kept->value, kept->length);
 }
 
-void hand_down_options(int listener, int client) {
-  const struct kept *kept = atomic_load(&list);
-  if (kept != NULL) set_all(kept, cookie_of(listener), client, true);
-}
+void hand_down_options(uint64_t listener, int client) { set_all(atomic_load(&list), listener, client, true); }
 
 // A TCP socket with the listener's options.
 static int model_of(int descriptor, const struct listener *listener) {

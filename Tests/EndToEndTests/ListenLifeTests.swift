@@ -23,6 +23,28 @@ import Testing
     #expect(try python.files == ["tls-handoff"])
   }
 
+  /// Apache's workers close theirs in a signal's handler.
+  @Test func `who comes while it is closed is a client`() throws {
+    try PreloadedPython().run(
+      """
+      listener = server()
+      listener.setblocking(True)
+      listener.setsockopt(TCP, socket.TCP_NODELAY, 1)
+      served = []
+      thread = threading.Thread(target=lambda: served.append(libc.accept(listener.fileno(), None, None)))
+      thread.start()
+      # accept4(2) has the listener from now on, whatever the number becomes.
+      while open(f"/proc/self/task/{thread.native_id}/syscall").read().split()[0] not in ("288", "242"):
+          time.sleep(0.001)
+      os.dup2(os.pipe()[0], listener.fileno())
+      one = client()
+      thread.join()
+      accepted = socket.socket(fileno=served[0])
+      assert accepted.getpeername() == one.getsockname(), accepted
+      assert accepted.getsockopt(TCP, socket.TCP_NODELAY) == 1
+      """)
+  }
+
   @Test func `a client in the queue is there for whoever accepts next`() throws {
     try PreloadedPython().run(
       """
