@@ -103,17 +103,11 @@ int check(in_port_t port) {
   return 0;
 }
 
-// Not for ever: everybody who may read a directory may lock it.
-static int lock(in_port_t port, int directory, const char *path) {
-  for (int tries = 0; flock(directory, LOCK_EX | LOCK_NB) == -1; tries++) {
-    if (errno == EINTR) continue;
-    if (errno != EWOULDBLOCK || tries == 200) {
-      complain(port, path, "the directory is locked", "see with lslocks who holds a lock on it, and try again");
-      return EADDRINUSE;
-    }
+// Keeps others from replacing a stale socket at the same time. Everybody who may read the directory can hold the lock, but
+// nobody who means well does for long.
+static void lock(int directory) {
+  for (int tries = 0; tries < 100 && flock(directory, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK; tries++)
     nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
-  }
-  return 0;
 }
 
 // Everybody may connect, whatever the umask: the credentials of who connects are what counts. Only what is certainly
@@ -173,8 +167,8 @@ int make_listener(const struct listener *listener, int backlog) {
     }
     directories[count] = directory;
     paths[count] = paths[index];
-    error = lock(port, directory, paths[count]);
-    if (error == 0) error = probe(port, directory, paths[count], &listener->key);
+    lock(directory);
+    error = probe(port, directory, paths[count], &listener->key);
     count++;
   }
   if (error == 0) {

@@ -51,6 +51,11 @@ import Testing
     #expect(try python.files == ["tls-handoff"])
   }
 
+  /// Anybody who may read it can do so.
+  @Test func `a lock on the directory keeps no server from listening`() throws {
+    try PreloadedPython().run("fcntl.flock(os.open(D, os.O_RDONLY), fcntl.LOCK_EX); serves(server())")
+  }
+
   @Test func `who listens is never replaced`() throws {
     let python = try PreloadedPython()
     let said = try python.run(
