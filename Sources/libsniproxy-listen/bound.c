@@ -13,10 +13,8 @@ static const int patience = 3000;
 int make_bound(const struct listener *listener) {
   int made = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (made == -1) return -1;
-  struct listener named = *listener;
-  named.key = new_key();
   union address address;
-  socklen_t length = name_further_listener(&named, &address);
+  socklen_t length = name_further_listener(listener, &address);
   if (ORIGINAL(bind)(made, &address.any, length) == 0 && ORIGINAL(connect)(made, &address.any, length) == 0) {
     // From now on nobody else can send anything to it.
     char byte;

@@ -121,7 +121,7 @@ static int accept_client(int descriptor, struct sockaddr *room, socklen_t *lengt
     if (accepted == -1) return -1;
     // Its own name is the listener's. The number may be something else by now: a signal's handler may have closed it.
     struct listener listener;
-    if (address.any.sa_family != AF_UNIX || !is_listener(accepted, &listener)) {
+    if (address.any.sa_family != AF_UNIX || !is_of_listener(accepted, &listener)) {
       if (room != NULL) {
         memcpy(room, &address, *length < full ? *length : full);
         *length = full;

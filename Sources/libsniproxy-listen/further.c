@@ -7,33 +7,64 @@
 
 #include "handoff.h"
 
-static bool bind_further(int descriptor, const struct listener *listener) {
-  union address address;
-  socklen_t length = name_further_listener(listener, &address);
-  return ORIGINAL(bind)(descriptor, &address.any, length) == 0;
+// Descriptors that turned out to be further listeners. A hint: the number may have become something else.
+static _Atomic(bool) seen[4096];
+
+// After the last of them.
+static atomic_int end;
+
+void remember_further(int descriptor) {
+  if (descriptor < 0 || descriptor >= (int)sizeof seen) return;
+  seen[descriptor] = true;
+  int now = end;
+  while (now <= descriptor && !atomic_compare_exchange_weak(&end, &now, descriptor + 1)) continue;
 }
+
+// Whether this process, or one from which it was forked, has had such a listener.
+bool has_seen_further(void) { return end > 0; }
+
+static bool look(int descriptor, const void *unused) {
+  (void)unused;
+  struct listener listener;
+  is_listener(descriptor, &listener);
+  return false;
+}
+
+// Those that a program inherits.
+__attribute__((constructor)) static void look_around(void) { find_descriptor(look, NULL); }
 
 // It is reached by a name in the abstract namespace: by all processes of the server, whatever user they have become.
 int make_further_listener(const struct listener *listener, int backlog) {
   int made = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (made == -1) return -1;
-  // The name may be taken, by one that was shut down for example. Then the first listener keeps all clients.
-  struct listener renamed = *listener;
-  renamed.key = new_key();
-  if ((bind_further(made, listener) || bind_further(made, &renamed)) && ORIGINAL(listen)(made, backlog) == 0)
-    return made;
+  union address address;
+  socklen_t length = name_further_listener(listener, &address);
+  if (ORIGINAL(bind)(made, &address.any, length) == 0 && ORIGINAL(listen)(made, backlog) == 0) return made;
   int error = errno;
   close(made);
   errno = error;
   return -1;
 }
 
-// Everybody may take such a name: what is reached must be a listener of root's or of the server's own user.
+// The one of the server's own for that address; -1 if there is none.
+static int find_further(const struct listener *listener) {
+  for (int descriptor = 0; descriptor < end; descriptor++) {
+    struct listener found;
+    if (seen[descriptor] && is_listener(descriptor, &found) && found.further && found.key == listener->key &&
+        same_address(&found.address, &listener->address))
+      return descriptor;
+  }
+  return -1;
+}
+
+// A name that was given up is free for everybody: what is reached must be a listener of root's or of the server's own
+// user.
 static bool reach(int peer, const struct listener *listener) {
   union address address;
-  socklen_t length = name_further_listener(listener, &address);
+  socklen_t length = sizeof address;
   struct ucred credentials;
-  return ORIGINAL(connect)(peer, &address.any, length) == 0 &&
+  return ORIGINAL(getsockname)(find_further(listener), &address.any, &length) == 0 &&
+         ORIGINAL(connect)(peer, &address.any, length) == 0 &&
          ORIGINAL(getsockopt)(peer, SOL_SOCKET, SO_PEERCRED, &credentials, &(socklen_t){sizeof credentials}) == 0 &&
          (credentials.uid == 0 || credentials.uid == geteuid());
 }

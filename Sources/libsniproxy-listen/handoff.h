@@ -69,9 +69,9 @@ void give(const union address *, struct sockaddr *, socklen_t *);
 uint32_t new_key(void);
 void name_listener(const struct listener *, char name[NAME_ROOM]);
 socklen_t name_further_listener(const struct listener *, union address *);
+bool is_of_listener(int descriptor, struct listener *);
 bool is_listener(int descriptor, struct listener *);
 bool names_listener(const union address *, socklen_t, struct listener *);
-bool has_seen_further(void);
 
 // configuration.c
 #define PLACES 64
@@ -100,6 +100,8 @@ int take_out(int bound);
 void put_back(int bound, int listener);
 
 // further.c
+void remember_further(int descriptor);
+bool has_seen_further(void);
 int make_further_listener(const struct listener *, int backlog);
 bool pass_on(int client, const struct listener *);
 

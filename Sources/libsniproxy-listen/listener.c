@@ -133,7 +133,7 @@ EXPORTED int bind(int descriptor, __CONST_SOCKADDR_ARG to, socklen_t length) {
   int error = part == in_use ? EADDRINUSE : part == first ? check(port) : 0;
   if (error != 0) return refuse(error);
 
-  struct listener listener = {.address = address, .user = user};
+  struct listener listener = {.address = address, .user = user, .key = new_key()};
   int made = make_bound(&listener);
   return made == -1 ? -1 : take_place(descriptor, made);
 }
@@ -220,10 +220,10 @@ EXPORTED int getsockname(int descriptor, __SOCKADDR_ARG room, socklen_t *length)
   struct sockaddr *to = room.__sockaddr__;
   union address address;
   socklen_t full = sizeof address;
-  struct listener listener;
   if (!can_take(to, length) || ORIGINAL(getsockname)(descriptor, &address.any, &full) == -1)
     return ORIGINAL(getsockname)(descriptor, room, length);
-  if (names_listener(&address, full, &listener)) {
+  struct listener listener;
+  if (address.any.sa_family == AF_UNIX && is_listener(descriptor, &listener)) {
     give(&listener.address, to, length);
     return 0;
   }

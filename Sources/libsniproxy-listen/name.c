@@ -1,6 +1,6 @@
 // The temporary name that a listener is bound to, which getsockname(2) goes on telling:
 // .tls-handoff.USER PORT ADDRESS [FLOW SCOPE].KEY, all in hexadecimal, the numbers in network order. That of a further
-// listener is of no file, but of the abstract namespace.
+// listener is of no file, but of the abstract namespace, and ends in one number more, of which nobody knows beforehand.
 #include "handoff.h"
 
 #include <stddef.h>
@@ -45,18 +45,15 @@ void name_listener(const struct listener *listener, char name[NAME_ROOM]) {
   sprintf(end, ".%08x", listener->key);
 }
 
-// An address in the abstract namespace, and its length.
+// An address in the abstract namespace, and its length. It is another one each time: everybody may take such a name, so
+// that one which can be foreseen would be taken first.
 socklen_t name_further_listener(const struct listener *listener, union address *address) {
   *address = (union address){.local = {.sun_family = AF_UNIX}};
   char *name = address->local.sun_path + 1;
   name_listener(listener, name);
+  sprintf(name + strlen(name), ".%08x", new_key());
   return offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name);
 }
-
-// Whether this process, or one from which it was forked, has had such a name to do with.
-static atomic_bool seen_further;
-
-bool has_seen_further(void) { return seen_further; }
 
 static int digit(char character) {
   if (character >= '0' && character <= '9') return character - '0';
@@ -68,7 +65,6 @@ bool names_listener(const union address *address, socklen_t length, struct liste
   size_t before = offsetof(struct sockaddr_un, sun_path);
   if (local->sun_family != AF_UNIX || length <= before) return false;
   bool further = local->sun_path[0] == 0;
-  if (further) seen_further = true;
   if (!further && local->sun_path[0] != '/') return false;
   char path[sizeof local->sun_path + 1] = {0};
   memcpy(path, local->sun_path, length - before < sizeof local->sun_path ? length - before : sizeof local->sun_path);
@@ -98,8 +94,15 @@ bool names_listener(const union address *address, socklen_t length, struct liste
   return true;
 }
 
-bool is_listener(int descriptor, struct listener *listener) {
+// Whether it has such a name: a listener, or what the kernel gives for a peer of one.
+bool is_of_listener(int descriptor, struct listener *listener) {
   union address address;
   socklen_t length = sizeof address;
   return ORIGINAL(getsockname)(descriptor, &address.any, &length) == 0 && names_listener(&address, length, listener);
+}
+
+bool is_listener(int descriptor, struct listener *listener) {
+  if (!is_of_listener(descriptor, listener)) return false;
+  if (listener->further) remember_further(descriptor);
+  return true;
 }

@@ -148,51 +148,89 @@ import Testing
       """)
   }
 
-  /// Everybody can see the names of further listeners, and connect to them or take them first.
+  /// Everybody can see the names of further listeners, and connect to them or take them when they are free.
   @Test(.requiresRoot) func `nobody else gets a client, or can pass one off`() throws {
     try PreloadedPython().run(
       """
+      def name(listener):
+          number = os.readlink(f"/proc/self/fd/{listener.fileno()}")[8:-1]
+          return next(row[7] for row in (line.split() for line in open("/proc/net/unix")) if row[6:] and row[6] == number)
+
+      class Impostor:
+          def __init__(self, name):
+              told, tell = os.pipe()
+              self.pid = os.fork()
+              if self.pid == 0:
+                  os.setuid(4321)
+                  taken = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                  taken.bind(name)
+                  taken.listen()
+                  os.write(tell, b"!")
+                  signal.pause()
+              os.close(tell)
+              assert os.read(told, 1) == b"!"
+
+          def __enter__(self):
+              pass
+
+          def __exit__(self, *_):
+              os.kill(self.pid, signal.SIGKILL)
+              os.waitpid(self.pid, 0)
+
+      def comes_to(six):
+          one = client(host="::1", listen="::1")
+          fails(errno.EAGAIN, four.accept)
+          assert six.accept()[1] == one.getsockname()
+
       four = server()
-      number = os.readlink(f"/proc/self/fd/{four.fileno()}")[8:-1]
-      rows = [line.split() for line in open("/proc/net/unix")]
-      code, key = next(row[-1] for row in rows if row[6] == number).split(".")[-2:]
-      name = "\\0.tls-handoff." + code[:12] + "0" * 48 + "." + key
-
-      six = server("::")
-      one = client(host="::1", listen="::1")
-      fails(errno.EAGAIN, four.accept)
-      assert six.accept()[1] == one.getsockname()
-
+      code, key = name(four).split(".")[-2:]
+      with Impostor("\\0.tls-handoff." + code[:12] + "0" * 48 + "." + key):
+          six = server("::")
+          comes_to(six)
       one, connection = pair()
+      its_name = "\\0" + name(six)[1:]
 
       def pass_off():
           os.setuid(4321)
           with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as peer:
-              peer.connect(name)
+              peer.connect(its_name)
               send(peer, connection)
 
       in_child(pass_off)
       fails(errno.EAGAIN, six.accept)
       six.close()
+      with Impostor(its_name):
+          one = client(host="::1", listen="::1")
+          assert four.accept()[0].getpeername()[1] == one.getsockname()[1]
+          comes_to(server("::"))
+      """)
+  }
 
-      told, tell = os.pipe()
-      impostor = os.fork()
-      if impostor == 0:
-          os.setuid(4321)
-          taken = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-          taken.bind(name)
-          taken.listen()
-          os.write(tell, b"!")
-          signal.pause()
-      os.close(tell)
-      assert os.read(told, 1) == b"!"
+  @Test func `a further one that was shut down can listen again`() throws {
+    try PreloadedPython().run(
+      """
+      four, six = server(), server("::")
+      six.shutdown(socket.SHUT_RDWR)
+      six.listen()
       one = client(host="::1", listen="::1")
-      assert four.accept()[0].getpeername()[1] == one.getsockname()[1]
-      six = server("::")
+      fails(errno.EAGAIN, four.accept)
+      assert six.accept()[1] == one.getsockname()
+      """)
+  }
+
+  /// As where a server becomes its successor, which knows the numbers.
+  @Test func `a program that inherits several passes clients on`() throws {
+    try PreloadedPython().run(
+      """
+      if len(sys.argv) == 1:
+          listeners = server(), server("::")
+          for one in listeners:
+              os.set_inheritable(one.fileno(), True)
+          os.execv(sys.executable, [sys.executable, sys.argv[0]] + [str(one.fileno()) for one in listeners])
+      four, six = map(int, sys.argv[1:])
       one = client(host="::1", listen="::1")
-      assert four.accept()[0].getpeername()[1] == one.getsockname()[1]
-      os.kill(impostor, signal.SIGKILL)
-      os.waitpid(impostor, 0)
+      assert libc.accept(four, None, None) == -1 and ctypes.get_errno() == errno.EAGAIN
+      assert socket.socket(fileno=libc.accept(six, None, None)).getpeername() == one.getsockname()
       """)
   }
 }
