@@ -98,17 +98,17 @@ static bool replace_one(int descriptor, const void *context) {
 static int replace(int descriptor, int made) {
   keep_options(descriptor, made);
   struct replacement replacement = {cookie_of(descriptor), made};
-  if (fcntl(made, F_SETFL, fcntl(descriptor, F_GETFL)) == -1) return -1;
   replace_one(descriptor, &replacement);
   find_descriptor(replace_one, &replacement);
+  close(made);
   return 0;
 }
 
+static void copy_flags(int descriptor, int made) { fcntl(made, F_SETFL, fcntl(descriptor, F_GETFL)); }
+
 int take_place(int descriptor, int made) {
-  int result = replace(descriptor, made), error = errno;
-  close(made);
-  errno = error;
-  return result;
+  copy_flags(descriptor, made);
+  return replace(descriptor, made);
 }
 
 EXPORTED int bind(int descriptor, __CONST_SOCKADDR_ARG to, socklen_t length) {
@@ -157,15 +157,18 @@ EXPORTED int listen(int descriptor, int backlog) {
     return ORIGINAL(listen)(descriptor, backlog);
   if (is_bound(descriptor)) {
     int made = take_out(descriptor);
-    if (made != -1)
+    if (made != -1) {
       ORIGINAL(listen)(made, backlog);
-    else if (errno != EPROTO)
+    } else if (errno != EPROTO) {
       return refuse(EADDRINUSE);
-    else
+    } else {
       made = make(descriptor, &listener, backlog);
+      // Once others have it, its flags are theirs too.
+      if (made != -1) copy_flags(descriptor, made);
+    }
     int error = errno;
     put_back(descriptor, made);
-    return made == -1 ? refuse(error) : take_place(descriptor, made);
+    return made == -1 ? refuse(error) : replace(descriptor, made);
   }
   if (!is_shut_down(descriptor)) return ORIGINAL(listen)(descriptor, backlog);
   // A TCP listener that was shut down can listen again, as HAProxy's do; a Unix one needs a successor.

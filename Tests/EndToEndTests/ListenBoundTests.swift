@@ -24,6 +24,16 @@ import Testing
       """)
   }
 
+  @Test func `the flags are what the last of them has set`() throws {
+    try PreloadedPython().run(
+      """
+      shared = bound()
+      in_child(lambda: (shared.listen(16), shared.setblocking(True)))
+      shared.listen(16)
+      assert os.get_blocking(shared.fileno())
+      """)
+  }
+
   @Test func `all of them may listen at once`() throws {
     try PreloadedPython().run(
       """
