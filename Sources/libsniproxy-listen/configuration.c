@@ -3,6 +3,7 @@
 #include "handoff.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -124,6 +125,15 @@ void complain(in_port_t port, const char *subject, const char *why, const char *
   if (atomic_exchange(&last, why) == why || !can_complain()) return;
   dprintf(STDERR_FILENO, "sniproxy-listen: cannot listen on port %u: %s: %s: %s\n", ntohs(port), subject, why,
           what_to_do);
+}
+
+// Of a system call that failed. Some errors tell by themselves what to do.
+void complain_of_error(in_port_t port, const char *subject, int error, const char *what_to_do) {
+  if (error == EMFILE || error == ENFILE) what_to_do = "let there be more open files";
+  if (error == EAFNOSUPPORT) what_to_do = "let the server use AF_UNIX (in a unit: RestrictAddressFamilies=)";
+  if (error == ENOSPC || error == EDQUOT) what_to_do = "make room there";
+  if (error == EROFS) what_to_do = "let it be written to (in a unit: ReadWritePaths=)";
+  complain(port, subject, strerror(error), what_to_do);
 }
 
 // One line on standard error, of a user who is not trusted. What to set follows, where it can help.

@@ -37,7 +37,11 @@ static int probe(in_port_t port, int directory, const char *path, const uint32_t
     return EADDRINUSE;
   }
   int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (probe == -1) return errno;
+  if (probe == -1) {
+    int error = errno;
+    complain_of_error(port, path, error, "see what keeps the server from making a Unix socket");
+    return error;
+  }
   union address address;
   lead(&address, directory, handoff);
   int result = ORIGINAL(connect)(probe, &address.any, sizeof address.local), error = errno;
@@ -54,14 +58,15 @@ static int open_directory(in_port_t port, const char *path) {
   int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory == -1) {
     int error = errno;
-    complain(port, path, strerror(error),
-             error == EACCES ? "let the server's user read, write and search the directory" : "make the directory");
-    errno = error == EACCES ? EACCES : EADDRNOTAVAIL;
+    bool missing = error == ENOENT || error == ENOTDIR;
+    complain_of_error(port, path, error,
+                      missing ? "make the directory" : "let the server's user read, write and search the directory");
+    errno = missing ? EADDRNOTAVAIL : error;
     return -1;
   }
   if (faccessat(directory, ".", W_OK | X_OK, AT_EACCESS) == -1) {
     int error = errno;
-    complain(port, path, strerror(error), "let the server's user write to the directory");
+    complain_of_error(port, path, error, "let the server's user write to the directory");
     close(directory);
     errno = EACCES;
     return -1;
@@ -103,8 +108,8 @@ int check(in_port_t port) {
   return 0;
 }
 
-// Keeps others from replacing a stale socket at the same time. Everybody who may read the directory can hold the lock, but
-// nobody who means well does for long.
+// Keeps others from replacing a stale socket at the same time. Everybody who may read the directory can hold the lock,
+// but nobody who means well does for long.
 static void lock(int directory) {
   for (int tries = 0; tries < 100 && flock(directory, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK; tries++)
     nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
@@ -175,8 +180,9 @@ int make_listener(const struct listener *listener, int backlog) {
     made = listen_at(directories[0], name, backlog);
     if (made == -1) {
       error = errno;
-      complain(port, paths[0], strerror(error),
-               "see that /proc is mounted, and that a file can be made in the directory");
+      complain_of_error(port, paths[0], error,
+                        error == ENOENT ? "see that /proc is mounted"
+                                        : "see that the server's user may make a socket there, and open it to all");
     } else {
       linked = 1;
     }
@@ -184,18 +190,18 @@ int make_listener(const struct listener *listener, int backlog) {
   for (; error == 0 && linked < count; linked++) {
     if (linkat(directories[0], name, directories[linked], name, 0) == 0) continue;
     error = errno;
-    complain(port, paths[linked], strerror(error),
-             error == EXDEV
-                 ? "all directories of a port must be on one file system: use one, and make the host's entry "
-                   "a symbolic link to it"
-                 : "see that a file can be made in the directory");
+    complain_of_error(port, paths[linked], error,
+                      error == EXDEV
+                          ? "all directories of a port must be on one file system, in one mount: use one, and make "
+                            "the host's entry a symbolic link to it"
+                          : "see that a file can be made in the directory");
     break;
   }
   size_t renamed = 0;
   for (; error == 0 && renamed < count; renamed++) {
     if (renameat(directories[renamed], name, directories[renamed], handoff) == 0) continue;
     error = errno;
-    complain(port, paths[renamed], strerror(error), "see that the server's user may replace tls-handoff");
+    complain_of_error(port, paths[renamed], error, "see that the server's user may replace tls-handoff");
     break;
   }
 

@@ -83,6 +83,7 @@ bool trusted_user(uid_t *);
 extern char *library, *places_setting, *user_setting;
 void complain_of(uid_t who, in_port_t, uid_t trusted);
 void complain(in_port_t, const char *subject, const char *why, const char *what_to_do);
+void complain_of_error(in_port_t, const char *subject, int error, const char *what_to_do);
 
 // directory.c
 bool is_same(const struct stat *, const struct stat *);

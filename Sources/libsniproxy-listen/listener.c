@@ -135,7 +135,10 @@ EXPORTED int bind(int descriptor, __CONST_SOCKADDR_ARG to, socklen_t length) {
 
   struct listener listener = {.address = address, .user = user, .key = new_key()};
   int made = make_bound(&listener);
-  return made == -1 ? -1 : take_place(descriptor, made);
+  if (made != -1) return take_place(descriptor, made);
+  error = errno;
+  complain_of_error(port, "a Unix socket", error, "see what keeps the server from making one");
+  return refuse(error);
 }
 
 static bool is_shut_down(int descriptor) {

@@ -103,7 +103,7 @@ struct Place {
         failed, directory, "tls-handoff is a symbolic link", "name the directory that it leads to, or remove the link")
     default: throw .refused(failed, directory, "tls-handoff is no socket", "remove it")
     }
-    switch connectError(descriptor) {
+    switch try connectError(descriptor) {
     case .noSuchFileOrDirectory, .connectionRefused: break
     case nil, .wouldBlock, .wrongType:
       throw .refused(
@@ -115,9 +115,12 @@ struct Place {
   }
 
   /// The error of a connection to `tls-handoff`; nil if there is somebody. The corresponding C function is `connect`.
-  private func connectError(_ directory: Int32) -> Errno? {
+  private func connectError(_ directory: Int32) throws(Failure) -> Errno? {
     let number = socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    guard number >= 0 else { return Errno(errno) }
+    guard number >= 0 else {
+      throw .system(
+        "make", "a Unix socket", Errno(errno), "let the server use AF_UNIX (in a unit: RestrictAddressFamilies=)")
+    }
     defer { close(number) }
     var address = sockaddr_storage()
     address.ss_family = sa_family_t(AF_UNIX)

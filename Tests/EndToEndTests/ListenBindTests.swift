@@ -103,6 +103,22 @@ import Testing
     #expect(said.contains("Permission denied: let the server's user write to the directory"))
   }
 
+  @Test func `where something else is wrong than the directory, that is told`() throws {
+    let few = try PreloadedPython().run(
+      """
+      listener = socket.socket()
+      resource.setrlimit(resource.RLIMIT_NOFILE, (100, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+      try:
+          while True:
+              os.dup(0)
+      except OSError:
+          fails(errno.EMFILE, listener.bind, ("", 443))
+      """)
+    #expect(few.contains("Too many open files: let there be more open files"))
+    let none = try PreloadedPython().run("lose_unix_sockets(); fails(errno.EAFNOSUPPORT, bound)")
+    #expect(none.contains("a Unix socket: Address family not supported by protocol: let the server use AF_UNIX"))
+  }
+
   @Test(arguments: ["443", "443=relative", "x=/tmp", "0=/tmp", "65536=/tmp", "443=/tmp,=", "443 =/tmp"])
   func `settings that cannot be understood open no port to the world`(settings: String) throws {
     var python = try PreloadedPython()

@@ -86,6 +86,16 @@ import Testing
       "cannot listen on port 8443: \(host)/.: it is for port 443 too, and a directory has one tls-handoff: give each")
   }
 
+  @Test(.requires("python3")) func `that it may make no Unix socket is told`() throws {
+    let said = try PreloadedPython().run(
+      """
+      import subprocess
+      lose_unix_sockets()
+      assert subprocess.run(["\(try Program.path("sniproxy-listen"))", D, "--", "true"]).returncode == 111
+      """)
+    #expect(said.contains("cannot make: a Unix socket: ") && said.contains(": let the server use AF_UNIX (in a unit: "))
+  }
+
   @Test func `what is in the place of the socket and is none is told`() throws {
     let host = try Scratch.current.directory("host")
     let place = "\(host)/tls-handoff"
