@@ -43,11 +43,11 @@ struct Place {
 
   static func checkAll(_ places: [Place]) throws(Failure) {
     guard places.count <= most else { throw .usage("\(places.count) directories: give at most \(most)") }
-    var checked: [(place: Place, identity: FileIdentity)] = []
+    var checked: [(place: Place, identity: FileIdentity, mount: UInt64)] = []
     for place in places {
       try place.check()
-      let identity = try attempt("look at", place.directory, "see that the directory is still there") {
-        () throws(Errno) in try Directory(path: place.directory).status.identity
+      let (identity, mount) = try attempt("look at", place.directory, "see that the directory is still there") {
+        () throws(Errno) in (try Directory(path: place.directory).status.identity, try place.mount)
       }
       func refuse(_ why: String, _ advice: String) -> Failure {
         .refused("cannot listen on port \(place.port)", place.directory, why, advice)
@@ -57,12 +57,24 @@ struct Place {
           "it is for port \(other.place.port) too, and a directory has one tls-handoff",
           "give each port a directory of its own")
       }
-      if let other = checked.first(where: { $0.place.port == place.port && $0.identity.device != identity.device }) {
+      if let other = checked.first(where: {
+        $0.place.port == place.port && ($0.identity.device != identity.device || $0.mount != mount)
+      }) {
         throw refuse(
-          "it is on another file system than \(other.place.directory)",
+          "it is on another file system than \(other.place.directory), or in another mount of it",
           "use one of them, and make the other host's entry a symbolic link to it")
       }
-      checked.append((place, identity))
+      checked.append((place, identity, mount))
+    }
+  }
+
+  /// A number for the mount that it is in: no hard link leads from one to another, whatever the file system. The
+  /// corresponding C function is `statx`.
+  private var mount: UInt64 {
+    get throws(Errno) {
+      var status = statx()
+      guard unsafe statx(AT_FDCWD, directory, 0, STATX_MNT_ID, &status) == 0 else { throw Errno(errno) }
+      return status.stx_mnt_id
     }
   }
 

@@ -80,10 +80,24 @@ import Testing
     listener.end()
     try expect([host, "--", "true"], 0, "")
     try expect(
-      [host, "/dev/shm", "--", "true"], 111, "/dev/shm: it is on another file system than \(host): use one of them")
+      [host, "/dev/shm", "--", "true"], 111,
+      "/dev/shm: it is on another file system than \(host), or in another mount of it: use one of them")
     try expect(
       [host, "\(host)/.:8443", "--", "true"], 111,
       "cannot listen on port 8443: \(host)/.: it is for port 443 too, and a directory has one tls-handoff: give each")
+  }
+
+  /// As `ReadWritePaths=` of a unit makes them.
+  @Test(.requiresNamespaces, .requires("unshare", "mount")) func `two mounts of one file system are told`() throws {
+    let (one, two) = (try Scratch.current.directory("one"), try Scratch.current.directory("two"))
+    let child = try Child(
+      "unshare",
+      [
+        "-m", "sh", "-c", "mount --bind $2 $2 && exec $0 $1 $2 -- true", try Program.path("sniproxy-listen"), one, two,
+      ])
+    #expect(try child.wait() == .exited(111))
+    #expect(
+      child.error.contains("\(two): it is on another file system than \(one), or in another mount of it: use one of"))
   }
 
   @Test(.requires("python3")) func `that it may make no Unix socket is told`() throws {
