@@ -33,7 +33,7 @@ struct Options: ParsableCommand {
   var trustedUser: UserID? {
     get throws(Failure) {
       guard let user else { return userNumber(Self.usualUser) }
-      guard let number = UserID(user) ?? userNumber(user) else {
+      guard let number = UserID(user) ?? userNumber(user), number != Self.none else {
         throw .usage("--user \(user): there is no such user: name the one that sniproxy runs as")
       }
       guard number != Self.nobody else {
@@ -45,6 +45,8 @@ struct Options: ParsableCommand {
 
   private static let usualUser = "sniproxy"
   private static let nobody: UserID = 65_534
+  /// What chown(2) takes for no user.
+  private static let none = UserID.max
 }
 
 /// The corresponding C function is `getpwnam`.

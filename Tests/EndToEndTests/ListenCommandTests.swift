@@ -45,6 +45,7 @@ import Testing
     ([":443", "--", "true"], "a port follows a directory: DIR:443"),
     (["--no-such", "/tmp", "--", "true"], "Unknown option"),
     (["--user", "no-such-user", "/tmp", "--", "true"], "there is no such user"),
+    (["--user", "4294967295", "/tmp", "--", "true"], "there is no such user"),
     (["--user", "65534", "/tmp", "--", "true"], "that is whom the kernel cannot tell"),
   ])
   func `wrong usage ends with 100`(arguments: [String], message: String) throws {
