@@ -86,7 +86,7 @@ struct Place {
     let name = userName(owner) ?? String(owner)
     complain(
       "\(directory): it belongs to \(name), and the command runs as \(currentUser): sniproxy refuses a socket that is "
-        + "not the owner's: run the command as \(name)")
+        + "not the owner's: start it with `runuser -u \(name) -- sniproxy-listen`, and the rest as it is")
   }
 
   private func check() throws(Failure) {
@@ -106,7 +106,7 @@ struct Place {
     guard unsafe faccessat(descriptor, ".", W_OK | X_OK, AT_EACCESS) == 0 else {
       throw .refused(
         failed, directory, "\(Errno(errno))",
-        "let user \(currentUser) write to the directory, or run the command as its owner")
+        "let user \(currentUser) write to the directory, or run sniproxy-listen as its owner")
     }
     switch try? Directory(path: directory).status(of: BackendSocket.handoff.name).kind {
     case nil, .socket: break

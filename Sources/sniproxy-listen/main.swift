@@ -17,6 +17,11 @@ func run(_ arguments: [String?]) throws(Failure) -> Never {
   guard end + 1 < arguments.count else {
     throw .usage("there is no command: write it after the directories: -- COMMAND [ARGUMENT ...]")
   }
+  if let others = Environment.value("SNIPROXY_HANDOFF"), !others.isEmpty {
+    throw .refused(
+      "cannot add to", "SNIPROXY_HANDOFF", "it names directories already: \(others)",
+      "name all directories with one sniproxy-listen, or unset it")
+  }
   let command = Command(at: end + 2)
   let library = try Library()
   let executable = try Executable(ofCommand: command.name)

@@ -10,7 +10,7 @@ import Testing
         "--user", "7", one, "\(two):8443", "--", "sh", "-c", "printf '%s\\n' \"$@\"; env; exit 42", "sh", "--", "a b",
         "",
       ],
-      environment: ["LD_PRELOAD": "/no/such.so", "SNIPROXY_HANDOFF": "1=/x"])
+      environment: ["LD_PRELOAD": "/no/such.so", "SNIPROXY_HANDOFF": "", "SNIPROXY_HANDOFF_USER": "8"])
     #expect(try child.wait() == .exited(42))
     let lines = child.output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     #expect(lines.starts(with: ["--", "a b", ""]))
@@ -20,6 +20,13 @@ import Testing
     #expect(FileManager.default.contentsEqual(atPath: String(preload.dropFirst(11).dropLast(12)), andPath: library))
     let escaped = two.replacing("\\", with: "\\\\").replacing(",", with: "\\,")
     #expect(lines.contains("SNIPROXY_HANDOFF=443=\(one),8443=\(escaped)") && lines.contains("SNIPROXY_HANDOFF_USER=7"))
+  }
+
+  @Test func `directories that are named already are not forgotten`() throws {
+    let child = try listen(
+      [try Scratch.current.directory("host"), "--", "true"], environment: ["SNIPROXY_HANDOFF": "1=/x"])
+    #expect(try child.wait() == .exited(111))
+    #expect(child.error.contains("SNIPROXY_HANDOFF: it names directories already: 1=/x: name all directories with one"))
   }
 
   @Test func `a directory may be named from where one is, and end like a port`() throws {
@@ -106,6 +113,7 @@ import Testing
       """
       import subprocess
       lose_unix_sockets()
+      del os.environ["SNIPROXY_HANDOFF"]
       assert subprocess.run(["\(try Program.path("sniproxy-listen"))", D, "--", "true"]).returncode == 111
       """)
     #expect(said.contains("cannot make: a Unix socket: ") && said.contains(": let the server use AF_UNIX (in a unit: "))
@@ -161,7 +169,8 @@ import Testing
     try own(host, by: 1)
     try expect(
       [host, "--", "true"], 0,
-      "\(host): it belongs to daemon, and the command runs as root: sniproxy refuses a socket that is not the owner's")
+      "\(host): it belongs to daemon, and the command runs as root: sniproxy refuses a socket that is not the owner's"
+        + ": start it with `runuser -u daemon -- sniproxy-listen`, and the rest as it is")
     try own(hosts, by: 1)
     let hostsOwners = try listen(["--user", "0", host, "--", "true"])
     #expect(try hostsOwners.wait() == .exited(0) && hostsOwners.error.isEmpty, "\(hostsOwners.error)")
