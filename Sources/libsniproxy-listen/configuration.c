@@ -139,7 +139,10 @@ void complain_of_error(in_port_t port, const char *subject, int error, const cha
 // One line on standard error, of a user who is not trusted. What to set follows, where it can help.
 void complain_of(uid_t who, in_port_t port, uid_t trusted) {
   if (!can_complain()) return;
-  char also[32] = "", what_to_do[128] = "if that is sniproxy, run it as a user whom the kernel can tell";
+  char also[32] = "";
+  char what_to_do[160] =
+      "if that is sniproxy, run it as a user whom the kernel can tell, and the server in no user namespace of its own "
+      "(in a unit: PrivateUsers=)";
   if (trusted != NOBODY && trusted != 0) snprintf(also, sizeof also, " and user %u", trusted);
   if (who != NOBODY)
     snprintf(what_to_do, sizeof what_to_do,

@@ -144,7 +144,8 @@ import Testing
       """)
     let advice =
       user == 65_534
-      ? "run it as a user whom the kernel can tell" : "start with --user 1, or with SNIPROXY_HANDOFF_USER=1"
+      ? "run it as a user whom the kernel can tell, and the server in no user namespace of its own (in a unit: PrivateUsers=)"
+      : "start with --user 1, or with SNIPROXY_HANDOFF_USER=1"
     let line =
       "sniproxy-listen: sent away who came to tls-handoff: port 443: user \(user): only root may hand clients over: "
       + "if that is sniproxy, \(advice)\n"
