@@ -110,8 +110,8 @@ int check(in_port_t port) {
 
 // Keeps others from replacing a stale socket at the same time. Everybody who may read the directory can hold the lock,
 // but nobody who means well does for long.
-static void lock(int directory) {
-  for (int tries = 0; tries < 100 && flock(directory, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK; tries++)
+static void lock(int directory, int *tries) {
+  for (; *tries > 0 && flock(directory, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK; --*tries)
     nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
 }
 
@@ -155,7 +155,7 @@ static int listen_at(int directory, const char *name, int backlog) {
 int make_listener(const struct listener *listener, int backlog) {
   in_port_t port = port_of(&listener->address);
   const char *paths[PLACES];
-  int directories[PLACES], made = -1, error = 0;
+  int directories[PLACES], made = -1, error = 0, tries = 100;
   size_t named = directories_of(port, paths), count = 0, linked = 0;
   char name[NAME_ROOM];
   name_listener(listener, name);
@@ -172,7 +172,7 @@ int make_listener(const struct listener *listener, int backlog) {
     }
     directories[count] = directory;
     paths[count] = paths[index];
-    lock(directory);
+    lock(directory, &tries);
     error = probe(port, directory, paths[count], &listener->key);
     count++;
   }

@@ -3,12 +3,13 @@
 // listener's clients being of its family.
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "handoff.h"
 
 // Descriptors that turned out to be further listeners. A hint: the number may have become something else.
-static _Atomic(bool) seen[4096];
+static _Atomic(bool) seen[65536];
 
 // After the last of them.
 static atomic_int end;
@@ -46,8 +47,17 @@ int make_further_listener(const struct listener *listener, int backlog) {
   return -1;
 }
 
-// The one of the server's own for that address; -1 if there is none.
-static int find_further(const struct listener *listener) {
+// Those that came to it under a number that nobody asked about. False if that was just done.
+static bool look_again(void) {
+  static _Atomic(time_t) last;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  if (atomic_exchange(&last, now.tv_sec) == now.tv_sec) return false;
+  look_around();
+  return true;
+}
+
+static int find_seen(const struct listener *listener) {
   for (int descriptor = 0; descriptor < end; descriptor++) {
     struct listener found;
     if (seen[descriptor] && is_listener(descriptor, &found) && found.further && found.key == listener->key &&
@@ -55,6 +65,12 @@ static int find_further(const struct listener *listener) {
       return descriptor;
   }
   return -1;
+}
+
+// The one of the server's own for that address; -1 if there is none.
+static int find_further(const struct listener *listener) {
+  int found = find_seen(listener);
+  return found == -1 && look_again() ? find_seen(listener) : found;
 }
 
 // A name that was given up is free for everybody: what is reached must be a listener of root's or of the server's own

@@ -66,6 +66,18 @@ import Testing
   }
 
   /// A server that waits for several listeners calls accept(2) for one of them, and must not be kept there.
+  @Test func `a listener is found under a number that was never asked about`() throws {
+    try PreloadedPython().run(
+      """
+      four, six = server(), server("::")
+      number = fcntl.fcntl(six, fcntl.F_DUPFD, 500)
+      six.close()
+      one = client(host="::1", listen="::1")
+      fails(errno.EAGAIN, four.accept)
+      assert socket.socket(fileno=number).accept()[1] == one.getsockname()
+      """)
+  }
+
   @Test func `a listener that blocks keeps its clients`() throws {
     try PreloadedPython().run(
       """
