@@ -85,12 +85,12 @@ extension Inspector {
     return findings
   }
 
-  /// The command that gives a file of the host directory the name that is meant, unless links of others lead through it.
+  /// The command that gives a file of the host directory the name that is meant, unless links of others may lead through it.
   func rename(_ stranger: Scene.Stranger, _ scene: Scene, in host: Way.Stop) -> [String] {
     let meant = Array("\(stranger.meant)".utf8)
     let move = "mv -nT \(shellPath(join(host.path, stranger.name))) \(shellPath(join(host.path, meant)))"
     guard Self.sockets.contains(meant) else { return scene.offers(move, inside: host) }
-    return isPassed(stranger.identity) ? [] : scene.offers(move + Self.movesSocket, inside: host)
+    return isPassed(stranger.identity) != false ? [] : scene.offers(move + Self.movesSocket, inside: host)
   }
 
   /// A backend believes the addresses in the header of whoever connects.

@@ -109,7 +109,7 @@ package struct Inspector: ~Copyable {
   /// What the reading of a name finds, with the commands that rename the entry.
   private func explained(_ reading: EntryReading, _ entry: [UInt8]) -> [Finding] {
     guard let flaw = reading.flaw else { return [] }
-    if flaw.severity == .problem, isPassed(entry) {
+    if flaw.severity == .problem, isPassed(entry) == true {
       return [
         Finding(
           .note, .ignored,
@@ -124,16 +124,16 @@ package struct Inspector: ~Copyable {
     return [Finding(flaw.severity, flaw.code, flaw.text, mends: renames(entry, name))]
   }
 
-  /// True if links lead through the entry.
-  private func isPassed(_ entry: [UInt8]) -> Bool {
+  /// Whether links lead through the entry; nil where that cannot be known.
+  private func isPassed(_ entry: [UInt8]) -> Bool? {
     (try? hosts.directory.status(of: entry)).map { isPassed($0.identity) } ?? false
   }
 
-  func isPassed(_ file: FileIdentity) -> Bool { passages.contain(file, of: hosts.directory) }
+  func isPassed(_ file: FileIdentity) -> Bool? { passages.contain(file, of: hosts.directory, settings) }
 
-  /// The command that gives an entry another name, unless links lead through it.
+  /// The command that gives an entry another name, unless links may lead through it.
   func renames(_ entry: [UInt8], _ name: [UInt8]) -> [String] {
-    guard let file = try? hosts.directory.status(of: entry), !isPassed(file.identity) else { return [] }
+    guard let file = try? hosts.directory.status(of: entry), isPassed(file.identity) == false else { return [] }
     let move = "mv -nT \(shellPath(shown(entry))) \(shellPath(shown(name)))"
     // It follows no link, and takes the right to write to the hosts directory, which the entry's owner need not have.
     return replacers.adding(nil, in: status).offers(

@@ -1,29 +1,36 @@
 import Kernel
 import Wire
 
-/// The files of a hosts directory that its links lead through: who renames one of these breaks what works.
+/// The files of a hosts directory that links of its names lead through: who renames one of these breaks what works.
 final class Passages {
-  private var passed: Set<FileIdentity>?
+  private var known: (files: Set<FileIdentity>, areAll: Bool)?
 
-  /// - Parameter hosts: the same each time.
-  func contain(_ file: FileIdentity, of hosts: borrowing Directory) -> Bool {
-    if let passed { return passed.contains(file) }
-    let passed = Self.passed(hosts)
-    self.passed = passed
-    return passed.contains(file)
+  /// nil where that cannot be known: not all links are seen.
+  ///
+  /// - Parameters:
+  ///   - hosts: the same each time, as are the settings.
+  func contain(_ file: FileIdentity, of hosts: borrowing Directory, _ settings: Inspector.Settings) -> Bool? {
+    let known = self.known ?? Self.known(hosts, settings)
+    self.known = known
+    return known.files.contains(file) ? true : known.areAll ? false : nil
   }
 
-  /// Of each entry's ways all steps behind the entry itself.
-  private static func passed(_ hosts: borrowing Directory) -> Set<FileIdentity> {
-    var passed: Set<FileIdentity> = []
+  /// Of each name's ways all steps behind the entry itself.
+  private static func known(_ hosts: borrowing Directory, _ settings: Inspector.Settings)
+    -> (files: Set<FileIdentity>, areAll: Bool)
+  {
+    guard let (entries, areAll) = try? hosts.names(atMost: Inspector.mostEntries) else { return ([], false) }
+    var known: (files: Set<FileIdentity>, areAll: Bool) = ([], areAll)
     let note: (Trail.Step) -> Void = { step in
       switch step {
       case .directory(_, let status, _, _), .link(_, let status, _), .file(_, let status, _, _):
-        passed.insert(status.identity)
+        known.files.insert(status.identity)
+      // What is closed to the proxy leads none of its clients anywhere.
+      case .lost(_, .permissionDenied): if !settings.isProxysUser { known.areAll = false }
       case .root, .lost: break
       }
     }
-    for entry in (try? hosts.names(atMost: Inspector.mostEntries))?.names ?? [] {
+    for entry in entries where EntryReading(entry, hashed: settings.hashed).isReachable {
       var isFirst = true
       var trail = Trail(from: hosts)
       trail.observer = { step in
@@ -37,7 +44,7 @@ final class Passages {
       }
       withExtendedLifetime(host) {}
     }
-    return passed
+    return known
   }
 }
 
