@@ -95,14 +95,14 @@ extension Inspector {
     }
   }
 
-  /// The entry is there for nobody else to register the name.
+  /// The entry is there for nobody else to register the name: no umask makes one without any permission.
   private func reserved(_ scene: Scene) -> Finding? {
     guard !status.isWritableByOwnerOnly, let entry = scene.way.stops.first, isAdministrator(entry.status.owner),
-      entry.status.kind != .link, entry.status.permissions & 0o077 == 0, scene.files?.isEmpty ?? true
+      entry.status.kind != .link, entry.status.permissions == 0, scene.files?.isEmpty ?? true
     else { return nil }
     return Finding(
       .note, .reserved,
-      "\(shellWord(entry.path)) (\(Self.rights(entry.status))) is closed to everybody else, which reserves the name")
+      "\(shellWord(entry.path)) (\(Self.rights(entry.status))) is closed to everybody, which reserves the name")
   }
 
   // MARK: - What is not there
