@@ -84,7 +84,7 @@ static int take(int peer, const struct listener *listener, bool may_pass_on, int
   return client;
 }
 
-// Descriptors that turned out to be hand-off listeners. A hint: the number may have become something else.
+// Descriptors that became, or turned out to be, hand-off listeners. A hint: the number may have become something else.
 static _Atomic(bool) hinted[4096];
 
 static atomic_bool accepted_any;
@@ -92,6 +92,10 @@ static atomic_bool accepted_any;
 // Whether this process, or one from which it was forked, has taken what came to a hand-off listener: it is no master
 // that only starts workers.
 bool has_accepted(void) { return accepted_any; }
+
+void expect_clients(int descriptor) {
+  if (descriptor >= 0 && descriptor < (int)(sizeof hinted / sizeof *hinted)) hinted[descriptor] = true;
+}
 
 static bool is_hinted(int descriptor) {
   return descriptor >= 0 && descriptor < (int)(sizeof hinted / sizeof *hinted) && hinted[descriptor];
@@ -115,8 +119,10 @@ static int accept_client(int descriptor, struct sockaddr *room, socklen_t *lengt
   for (int bad = 0;; bad++) {
     union address address = {0};
     socklen_t full = sizeof address;
-    uint64_t cookie = cookie_of(descriptor);
-    if (is_hinted(descriptor) && !has_room(descriptor)) return -1;
+    // What other listeners take costs nothing more.
+    bool expected = is_hinted(descriptor);
+    uint64_t cookie = expected ? cookie_of(descriptor) : 0;
+    if (expected && !has_room(descriptor)) return -1;
     int accepted = ORIGINAL(accept4)(descriptor, &address.any, &full, flags);
     if (accepted == -1) return -1;
     // Its own name is the listener's. The number may be something else by now: a signal's handler may have closed it.
@@ -128,8 +134,9 @@ static int accept_client(int descriptor, struct sockaddr *room, socklen_t *lengt
       }
       return accepted;
     }
+    if (!expected) cookie = cookie_of(descriptor);
     accepted_any = true;
-    if (descriptor < (int)(sizeof hinted / sizeof *hinted)) hinted[descriptor] = true;
+    expect_clients(descriptor);
 
     int cancellation;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);

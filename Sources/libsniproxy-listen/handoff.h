@@ -119,6 +119,7 @@ int take_place(int descriptor, int made);
 void present_in_other_family(int client, sa_family_t own);
 
 // client.c
+void expect_clients(int descriptor);
 bool has_accepted(void);
 
 // options.c

@@ -90,8 +90,10 @@ struct replacement {
 // flag.
 static bool replace_one(int descriptor, const void *context) {
   const struct replacement *replacement = context;
-  if (cookie_of(descriptor) == replacement->cookie)
+  if (cookie_of(descriptor) == replacement->cookie) {
     dup3(replacement->made, descriptor, fcntl(descriptor, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0);
+    expect_clients(descriptor);
+  }
   return false;
 }
 
