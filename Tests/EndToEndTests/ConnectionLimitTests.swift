@@ -33,13 +33,15 @@ struct ConnectionLimitTests {
 
   /// One whose hello comes a moment after it was accepted may have to give way to the next, and asks again.
   private static func answer(to hello: Hello, _ address: Address) throws -> [UInt8] {
-    while true {
+    let alarm = Alarm(in: patience)
+    while alarm.remaining > 0 {
       let client = try Connection(unattended: address)
       defer { client.close() }
       try? client.send(hello.bytes)
       let answer = try client.receiveAll().bytes
       if !answer.isEmpty { return answer }
     }
+    throw Failure("not served, however often it asked")
   }
 
   /// Many wait all the time, and whenever one leaves, another one's turn has come.
